@@ -1,0 +1,59 @@
+# `make help` lists what there is. Everything is put into .venv of this checkout; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test lint unit contract e2e bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, this is {sys.version.split()[0]}: call make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp a lock file: a set-up that is up to date costs nothing.
+$(VENV)/.runtime: $(VENV)/pyvenv.cfg requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.runtime ## make .venv with what the gate needs
+
+demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
+	@$(BIN)/gate demo $(if $(LAKEFS_URL),--lakefs-url '$(LAKEFS_URL)') $(if $(STORAGE_NAMESPACE),--storage-namespace '$(STORAGE_NAMESPACE)') $(if $(GATE_PUBLIC_URL),--public-url '$(GATE_PUBLIC_URL)')
+
+test: lint unit contract e2e ## lint, types, layers, unit, contract and end-to-end tests
+
+lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## policy, engine, store and the parts of the embedded lakeFS
+	@$(BIN)/pytest tests/unit
+
+contract: $(VENV)/.dev ## what lakeFS does, held against the embedded server (and a real one: GATE_TEST_LAKEFS_URL)
+	@$(BIN)/pytest tests/contract
+
+e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
+	@$(BIN)/pytest tests/e2e
+
+bench: $(VENV)/.dev ## print the figures of benchmarks/
+	@$(BIN)/python -m benchmarks
+
+lock: ## resolve the dependencies again (versions and hashes, no addresses)
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --group build -o requirements.lock
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
