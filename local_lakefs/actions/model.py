@@ -1,0 +1,62 @@
+"""What passes between the server and its hooks: the event, and the ways in which running hooks ends badly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ActionsError(Exception):
+    """Something about actions or their runs went wrong; the message is lakeFS's own."""
+
+
+class InvalidAction(ActionsError):
+    """An action file of the ref, or a hook in it, cannot be used: the operation answers 500."""
+
+
+class HooksFailed(ActionsError):
+    """A hook refused the operation: it answers 412 with this message.
+
+    Attributes
+    ----------
+    run_id : str
+        The run whose output tells more.
+    """
+
+    def __init__(self, message: str, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
+class RunNotFound(ActionsError):
+    """No such run, or no such hook run: the reading operation answers 404."""
+
+
+@dataclass(frozen=True)
+class HookEvent:
+    """One event of a repository, as hooks get to know it. Empty fields are left out of a webhook's body.
+
+    Attributes
+    ----------
+    commit : Mapping
+        What Lua reads as ``action.commit``: message, committer, meta_range_id, parents, metadata,
+        creation_date (Unix seconds or an RFC 3339 text), version, generation.
+    pre_run_id : str
+        For a post event, the run of the pre event before it.
+    """
+
+    event_type: str
+    repository_id: str
+    branch_id: str = ""
+    source_ref: str = ""
+    merge_source: str = ""
+    commit_id: str = ""
+    commit_message: str = ""
+    committer: str = ""
+    commit_metadata: Mapping[str, str] = field(default_factory=dict)
+    commit: Mapping[str, Any] = field(default_factory=dict)
+    tag_id: str = ""
+    storage_namespace: str = ""
+    username: str = ""
+    pre_run_id: str = ""
