@@ -1,0 +1,274 @@
+"""gate.yaml and its suites into a `Policy`; every complaint names file, line and the valid choices."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from gate_server.errors import ConfigError
+from gate_server.model import Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+
+Read = Callable[[str], bytes]
+ReadSuite = Callable[[str, bytes, str], Suite]
+
+TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "defaults")
+MAY_DEFAULT = (
+    "repositories",
+    "branches",
+    "enforcement",
+    "on_error",
+    "on_empty",
+    "on_delete",
+    "linked",
+    "hidden",
+    "limits",
+)
+NESTED: Mapping[str, type] = {"format": Format, "limits": Limits}
+
+
+class PolicyErrors(ConfigError):
+    """All that is wrong with a policy, a line each."""
+
+    code = "policy"
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__(
+            "\n".join(findings), "`gate suites lint` shows this list again once the files are changed"
+        )
+        self.findings = tuple(findings)
+
+
+def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
+    """Return the policy called `name` with all suites that its rules use.
+
+    Parameters
+    ----------
+    name
+        Path of the policy for `read`; suites are beside it in ``suites/NAME.json``.
+    read
+        Gives the bytes of a path, or raises `FileNotFoundError`.
+    read_suite
+        Turns a suite's name, bytes and path into a `Suite`.
+
+    Raises
+    ------
+    PolicyErrors
+        With every finding, as ``file:line: what is wrong``.
+    """
+    findings: list[str] = []
+    document = _parse(name, _read(name, read, "the policy"))
+    _check_top(name, document, findings)
+    defaults = dict(document.get("defaults") or {})
+    rules = [
+        rule
+        for index, node in enumerate(_items(document, "rules"))
+        if (rule := _rule(name, document, node, index, defaults, findings))
+    ]
+    waivers = [
+        waiver
+        for index, node in enumerate(_items(document, "waivers"))
+        if (
+            waiver := _build(
+                Waiver, name, node, _line_of(document["waivers"], index), f"waivers[{index}]", findings
+            )
+        )
+    ]
+    _check_names(name, rules, waivers, findings)
+    suites: dict[str, Suite] = {}
+    for rule in rules:
+        if rule.suite in suites:
+            continue
+        path = _beside(name, f"suites/{rule.suite}.json")
+        try:
+            suites[rule.suite] = read_suite(
+                rule.suite, _read(path, read, f"the suite of rule {rule.name}"), path
+            )
+        except ConfigError as error:
+            findings.append(
+                error.message if path in error.message else f"{name}:{rule.line}: {error.message}"
+            )
+    if findings:
+        raise PolicyErrors(findings)
+    policy = Policy(
+        rules=tuple(rules),
+        suites=suites,
+        judge=document.get("judge", "result"),
+        unmatched=document.get("unmatched", "pass"),
+        waivers=tuple(waivers),
+        path=name,
+    )
+    return replace(policy, digest=policy_digest(policy))
+
+
+def policy_digest(policy: Policy) -> str:
+    """Digest of what a policy says: not of where it stands, its comments or line numbers."""
+    rules = [dump(replace(rule, line=0)) for rule in policy.rules]
+    waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
+    suites = {name: suite.digest for name, suite in policy.suites.items()}
+    return digest("policy-1", rules, suites, waivers, policy.judge, policy.unmatched)
+
+
+def _read(path: str, read: Read, what: str) -> bytes:
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise PolicyErrors([f"{path}: {what} is not there"]) from error
+
+
+def _beside(policy: str, name: str) -> str:
+    return f"{policy.rpartition('/')[0]}/{name}" if "/" in policy else name
+
+
+def _parse(name: str, content: bytes) -> CommentedMap:
+    try:
+        document = YAML(typ="rt").load(io.BytesIO(content))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyErrors([f"{name}:{line}: {error.problem or 'is not YAML'}"]) from error
+    except (YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise PolicyErrors([f"{name}:1: is not YAML: {type(error).__name__}"]) from error
+    if not isinstance(document, CommentedMap):
+        raise PolicyErrors([f"{name}:1: a mapping with `version: 1` and `rules:` is needed"])
+    return document
+
+
+def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
+    for key in document:
+        if key not in TOP_LEVEL:
+            findings.append(f"{name}:{_line_of(document, key)}: {_unknown(str(key), TOP_LEVEL)}")
+    if document.get("version") != 1:
+        line = _line_of(document, "version") if "version" in document else 1
+        findings.append(f"{name}:{line}: `version: 1` is needed")
+    for key, choices in (("judge", ("result", "source")), ("unmatched", ("pass", "warn", "fail"))):
+        if key in document and document[key] not in choices:
+            findings.append(f"{name}:{_line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
+    for key in ("rules", "waivers"):
+        if key in document and not isinstance(document[key], CommentedSeq):
+            findings.append(f"{name}:{_line_of(document, key)}: {key}: a list is needed")
+    if "rules" not in document:
+        findings.append(f"{name}:1: `rules:` is needed (an empty list where nothing is to be judged)")
+    defaults = document.get("defaults")
+    if defaults is not None and not isinstance(defaults, CommentedMap):
+        findings.append(f"{name}:{_line_of(document, 'defaults')}: defaults: a mapping is needed")
+        document["defaults"] = {}
+    elif defaults:
+        for key in defaults:
+            if key not in MAY_DEFAULT:
+                findings.append(
+                    f"{name}:{_line_of(defaults, key)}: defaults: {_unknown(str(key), MAY_DEFAULT)}"
+                )
+
+
+def _items(document: CommentedMap, key: str) -> Sequence[Any]:
+    value = document.get(key)
+    return value if isinstance(value, CommentedSeq) else ()
+
+
+def _rule(
+    name: str, document: CommentedMap, node: Any, index: int, defaults: Mapping[str, Any], findings: list[str]
+) -> Rule | None:
+    line = _line_of(document["rules"], index)
+    rule: Rule | None = _build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
+    if rule is None:
+        return None
+    if rule.scope == "dataset" and not rule.dataset:
+        findings.append(
+            f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, its root, such as tables/{{table}}/"
+        )
+    if rule.scope == "object" and rule.dataset:
+        findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
+    if rule.format.type == "parquet" and (rule.format.types or rule.format.infer or not rule.format.header):
+        findings.append(
+            f"{name}:{line}: rule {rule.name}: header, types and infer are for csv: parquet brings its own"
+        )
+    return rule
+
+
+def _build(
+    kind: type[Any],
+    name: str,
+    node: Any,
+    line: int,
+    where: str,
+    findings: list[str],
+    defaults: Mapping[str, Any] | None = None,
+) -> Any:
+    if not isinstance(node, CommentedMap):
+        findings.append(f"{name}:{line}: {where}: a mapping is needed")
+        return None
+    known = [item.name for item in fields(kind) if item.name != "line"]
+    if "line" in node:
+        findings.append(f"{name}:{_line_of(node, 'line')}: {where}: {_unknown('line', known)}")
+        return None
+    data = {**(defaults or {}), **_plain(node)}
+    for key in ("repositories", "branches", "paths", "required"):
+        if isinstance(data.get(key), str):
+            data[key] = [data[key]]
+    try:
+        return load(kind, {**data, "line": line})
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            findings.append(_explain(name, node, line, where, problem["loc"], problem, kind))
+    return None
+
+
+def _explain(
+    name: str, node: CommentedMap, line: int, where: str, loc: tuple[Any, ...], problem: Any, kind: type[Any]
+) -> str:
+    at: Any = node
+    for step in loc:
+        if isinstance(at, CommentedMap | CommentedSeq) and (
+            step in at if isinstance(at, CommentedMap) else isinstance(step, int) and step < len(at)
+        ):
+            line = _line_of(at, step)
+            at = at[step]
+    label = ".".join([where, *map(str, loc)])
+    if problem["type"] == "unexpected_keyword_argument":
+        owner = NESTED.get(str(loc[-2]), kind) if len(loc) > 1 else kind
+        known = [item.name for item in fields(owner) if item.name != "line"]
+        return f"{name}:{line}: {where}: {_unknown(str(loc[-1]), known)}"
+    if problem["type"] in ("missing", "missing_argument"):
+        return f"{name}:{line}: {where}: `{'.'.join(map(str, loc))}` is needed"
+    return f"{name}:{line}: {label}: {problem['msg']}"
+
+
+def _unknown(key: str, choices: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, choices, 1)
+    meant = f"did you mean `{near[0]}`? " if near else ""
+    return f"`{key}` is unknown: {meant}valid are {', '.join(choices)}"
+
+
+def _check_names(name: str, rules: Sequence[Rule], waivers: Sequence[Waiver], findings: list[str]) -> None:
+    seen: dict[str, int] = {}
+    for rule in rules:
+        if rule.name in seen:
+            findings.append(f"{name}:{rule.line}: rule name {rule.name} is taken by line {seen[rule.name]}")
+        seen[rule.name] = rule.line
+    for waiver in waivers:
+        if waiver.rule not in seen:
+            findings.append(f"{name}:{waiver.line}: a waiver for {_unknown(waiver.rule, tuple(seen))}")
+        if waiver.expires.tzinfo is None:
+            findings.append(
+                f"{name}:{waiver.line}: expires: a time zone is needed, such as 2026-12-31T00:00:00Z"
+            )
+
+
+def _line_of(node: Any, key: Any) -> int:
+    position = node.lc.data.get(key) if hasattr(node, "lc") and node.lc.data else None
+    return int(position[0]) + 1 if position else 1
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, CommentedMap):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    return node

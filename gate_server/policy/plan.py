@@ -1,0 +1,238 @@
+"""Rules and changes to a plan: every obligation and every declared outcome. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gate_server.model import (
+    Candidate,
+    Change,
+    ChangeKind,
+    Changes,
+    DeclaredOutcome,
+    Enforcement,
+    Obligation,
+    Outcome,
+    Plan,
+    Policy,
+    Rule,
+    StoredObject,
+    digest,
+)
+from gate_server.policy.globs import covering_prefixes, matches
+
+GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
+CANARY_PREFIX = "_gate/canary-"
+_CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The rules that concern one repository and destination."""
+
+    rules: tuple[Rule, ...]
+    off: tuple[str, ...]
+    prefixes: tuple[str, ...]
+
+
+def applied_rules(policy: Policy, repository: str, destination: str) -> Applied:
+    """Return the rules of `policy` for merges into `destination`, and the prefixes that they look at."""
+    here = [
+        rule
+        for rule in policy.rules
+        if matches(repository, rule.repositories) and matches(destination, rule.branches)
+    ]
+    rules = tuple(rule for rule in here if rule.enforcement is not Enforcement.OFF)
+    patterns = [pattern for rule in rules for pattern in (*rule.paths, *rule.required)]
+    patterns += [_dataset_glob(rule.dataset) for rule in rules if rule.scope == "dataset"]
+    off = tuple(rule.name for rule in here if rule.enforcement is Enforcement.OFF)
+    return Applied(rules, off, covering_prefixes(patterns))
+
+
+def make_plan(
+    policy: Policy, candidate: Candidate, changes: Changes, *, engine_version: str, registered: bool = False
+) -> Plan:
+    """Return what must be evaluated, and what is known already.
+
+    Parameters
+    ----------
+    policy, candidate, changes
+        What was asked, as lakeFS has it.
+    engine_version
+        Part of each evaluation's cache key (D5).
+    registered
+        `gate install` registered exactly this candidate's change of the gate's files before.
+    """
+    applied = applied_rules(policy, candidate.repository, candidate.destination)
+    declared = list(_gate_file_outcomes(candidate, changes, registered))
+    declared += [
+        DeclaredOutcome(
+            "conflict",
+            Outcome.ERROR,
+            f"the merge would conflict on {path}",
+            path=path,
+            hint=f"merge {candidate.destination} into the branch, resolve, and ask again",
+        )
+        for path in changes.conflicts
+    ]
+    obligations: list[Obligation] = []
+    matched: set[str] = set()
+    for rule in applied.rules:
+        mine = [change for change in changes.under_rules if matches(change.path, rule.paths)]
+        matched.update(change.path for change in mine)
+        declared += _rule_outcomes(rule, candidate, changes, mine)
+        for target, objects in _targets(rule, mine, changes.result):
+            linked = any(item.identity.linked for item in objects)
+            if linked and rule.linked == "fail":
+                declared.append(_linked_outcome(rule, target))
+            key = "" if linked else evaluation_key(policy, rule, objects, engine_version)
+            obligations.append(Obligation(len(obligations), rule.name, target, objects, key))
+    everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
+    unmatched = sorted(path for path in everything - matched if not matches(path, GATE_FILES))
+    if unmatched and applied.rules and policy.unmatched != "pass":
+        declared.append(
+            DeclaredOutcome(
+                "unmatched",
+                _CONSEQUENCE[policy.unmatched],
+                f"{len(unmatched)} changed paths are matched by no rule, the first is {unmatched[0]}",
+                path=unmatched[0],
+                hint="add a rule for them, or set `unmatched: pass`",
+            )
+        )
+    return Plan(
+        obligations=tuple(obligations),
+        declared=tuple(declared),
+        rules=tuple(rule.name for rule in applied.rules),
+        off=applied.off,
+        changed=len(everything),
+        unmatched=len(unmatched),
+    )
+
+
+def evaluation_key(policy: Policy, rule: Rule, objects: Sequence[StoredObject], engine_version: str) -> str:
+    """Digest of all that an evaluation depends on: neither enforcement, nor waivers, nor time (D5)."""
+    return digest(
+        "evaluation-1",
+        engine_version,
+        policy.suites[rule.suite].digest,
+        rule.scope,
+        rule.dataset,
+        rule.format,
+        dict(rule.parameters),
+        rule.limits,
+        [(item.path, item.identity) for item in objects],
+    )
+
+
+def _gate_file_outcomes(
+    candidate: Candidate, changes: Changes, registered: bool
+) -> Iterable[DeclaredOutcome]:
+    canaries = [path for path in changes.gate_files if path.startswith(CANARY_PREFIX)]
+    for path in canaries:
+        yield DeclaredOutcome(
+            "canary", Outcome.FAIL, "the gate's canary: refused, as it has to be", path=path
+        )
+    if registered:
+        return
+    for path in changes.gate_files:
+        if path not in canaries:
+            yield DeclaredOutcome(
+                "gate_files",
+                Outcome.FAIL,
+                f"{path} belongs to the gate and may not change in a merge",
+                path=path,
+                hint=f"merge {candidate.destination} into the branch; the gate's files change by `gate install` only",
+            )
+
+
+def _rule_outcomes(
+    rule: Rule, candidate: Candidate, changes: Changes, mine: Sequence[Change]
+) -> Iterable[DeclaredOutcome]:
+    for path in changes.lost:
+        if matches(path, rule.paths):
+            yield DeclaredOutcome(
+                "lost",
+                Outcome.FAIL,
+                f"lost by merge: the source added {path}, the result lacks it",
+                rule.name,
+                path,
+                f"lakeFS drops an added object when {candidate.destination} deleted one of the same content; "
+                "upload it again with other metadata",
+            )
+    for pattern in rule.required:
+        if not any(matches(path, (pattern,)) for path in changes.result):
+            yield DeclaredOutcome(
+                "required",
+                Outcome.FAIL,
+                f"{pattern} is required, and no object matches it",
+                rule.name,
+                pattern,
+            )
+    removed = [change.path for change in mine if change.kind is ChangeKind.REMOVED]
+    if removed and len(removed) == len(mine) and rule.on_delete != "pass":
+        yield DeclaredOutcome(
+            "deleted",
+            _CONSEQUENCE[rule.on_delete],
+            f"only deletions: {len(removed)} objects would go, the first is {removed[0]}",
+            rule.name,
+            removed[0],
+            "set `on_delete: pass` on the rule where deletions are meant to happen",
+        )
+
+
+def _linked_outcome(rule: Rule, target: str) -> DeclaredOutcome:
+    return DeclaredOutcome(
+        "linked",
+        Outcome.FAIL,
+        "lies outside the repository's own data, so it can change after it was judged",
+        rule.name,
+        target,
+        "upload or import a copy, or set `linked: allow` on the rule",
+    )
+
+
+def _targets(
+    rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject]
+) -> Iterable[tuple[str, tuple[StoredObject, ...]]]:
+    if rule.scope == "object":
+        for change in mine:
+            if change.new is not None and not _passed_over(change.new, rule):
+                yield change.path, (change.new,)
+        return
+    root = re.compile(_dataset_pattern(rule.dataset))
+    touched = {found.group(0): None for change in mine if (found := root.match(change.path))}
+    for prefix in sorted(touched):
+        parts = tuple(
+            item
+            for path, item in sorted(
+                result.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass")
+            )
+            if path.startswith(prefix) and matches(path, rule.paths) and not _passed_over(item, rule)
+        )
+        if parts:
+            yield prefix, parts
+
+
+def _passed_over(item: StoredObject, rule: Rule) -> bool:
+    """Whether `item` is a marker, or hidden under a rule that skips hidden files.
+
+    Readers such as Polars read hidden files, so those are judged unless the rule says otherwise.
+    """
+    name = item.path.rpartition("/")[2]
+    if item.identity.size_bytes == 0 and (name in ("", "_SUCCESS") or item.path.endswith("_$folder$")):
+        return True
+    if name.startswith(("_", ".")):
+        return item.identity.size_bytes == 0 or rule.hidden == "skip"
+    return False
+
+
+def _dataset_pattern(root: str) -> str:
+    """``tables/{table}/`` as a regular expression: one table per captured value."""
+    parts = re.split(r"(\{[A-Za-z_][A-Za-z0-9_]*\})", root)
+    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
+
+
+def _dataset_glob(root: str) -> str:
+    return re.sub(r"\{[A-Za-z_][A-Za-z0-9_]*\}", "*", root) + "**"
