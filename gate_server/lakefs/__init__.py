@@ -1,0 +1,1 @@
+"""The only room that talks to lakeFS: events, candidates, changes, objects, branches."""

@@ -1,0 +1,163 @@
+"""What a candidate changes, by comparing listings (D3): lakeFS's diff is a hint, not the truth (C1, C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gate_server.lakefs.client import LakeFS, repository_url
+from gate_server.lakefs.commits import Commits
+from gate_server.lakefs.listings import Listings
+from gate_server.model import (
+    Candidate,
+    Change,
+    ChangeKind,
+    Changes,
+    Commit,
+    ObjectIdentity,
+    StoredObject,
+)
+
+Sided = Mapping[str, StoredObject]
+
+
+class ChangeFinder:
+    """Finds the changes of candidates.
+
+    Parameters
+    ----------
+    gate_prefixes
+        Prefixes of the gate's own files; differences below them are told apart.
+    """
+
+    def __init__(
+        self, lakefs: LakeFS, commits: Commits, listings: Listings, gate_prefixes: Sequence[str]
+    ) -> None:
+        self._lakefs = lakefs
+        self._commits = commits
+        self._listings = listings
+        self._gate_prefixes = tuple(gate_prefixes)
+
+    def of(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
+        """Return the changes of `candidate`; those below `prefixes` by whole identity."""
+        return (
+            self._predicted(candidate, prefixes)
+            if candidate.is_prediction
+            else self._made(candidate, prefixes)
+        )
+
+    def _made(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
+        judged = candidate.judged
+        assert judged is not None  # noqa: S101 - for the type checker: of() asked
+        base = self._listed(candidate.repository, candidate.base, prefixes)
+        result = self._listed(candidate.repository, judged, prefixes)
+        seen = self._diff(candidate.repository, candidate.base.id, judged.id, "two_dot")
+        gate_base = self._listed(candidate.repository, candidate.base, self._gate_prefixes)
+        gate_result = self._listed(candidate.repository, judged, self._gate_prefixes)
+        return Changes(
+            under_rules=_compare(base, result),
+            elsewhere=_outside(seen, prefixes),
+            result=result,
+            lost=self._lost(candidate, judged, prefixes, result),
+            gate_files=tuple(change.path for change in _compare(gate_base, gate_result)),
+        )
+
+    def _lost(
+        self, candidate: Candidate, judged: Commit, prefixes: Sequence[str], result: Sided
+    ) -> tuple[str, ...]:
+        """Return what the source added and the result lacks (C3)."""
+        source = candidate.source
+        if source is None or source.metarange == judged.metarange:
+            return ()
+        before = self._commits.merge_base(candidate.repository, source.id, candidate.base.id)
+        added = set(self._listed(candidate.repository, source, prefixes)) - set(
+            self._listed(candidate.repository, before, prefixes)
+        )
+        return tuple(sorted(added - set(result)))
+
+    def _predicted(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
+        repository, source, before = candidate.repository, candidate.source, candidate.merge_base
+        assert source is not None  # noqa: S101 - a prediction has both
+        assert before is not None  # noqa: S101
+        base = self._listed(repository, candidate.base, prefixes)
+        result, conflicts = _merge(
+            self._listed(repository, before, prefixes), self._listed(repository, source, prefixes), base
+        )
+        seen = self._diff(repository, candidate.base.id, source.id, "three_dot")
+        ours = self._listed(repository, candidate.base, self._gate_prefixes)
+        theirs = self._listed(repository, source, self._gate_prefixes)
+        # H1: the merge runs the source's own action files, so those have to be the destination's.
+        differing = {
+            path for path in {*ours, *theirs} if _bytes_of(ours.get(path)) != _bytes_of(theirs.get(path))
+        }
+        return Changes(
+            under_rules=_compare(base, result),
+            elsewhere=_outside(seen, prefixes),
+            result=result,
+            conflicts=tuple(conflicts),
+            gate_files=tuple(sorted(differing)),
+        )
+
+    def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
+        return {
+            path: StoredObject(path, identity, commit.id)
+            for prefix in prefixes
+            for path, identity in self._listings.of(repository, commit, prefix).items()
+        }
+
+    def _diff(self, repository: str, left: str, right: str, kind: str) -> Iterable[str]:
+        path = repository_url(repository, "refs", left, "diff", right)
+        return [item["path"] for item in self._lakefs.pages(path, type=kind)]
+
+
+def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:
+    found = []
+    for path in sorted({*base, *result}):
+        old, new = base.get(path), result.get(path)
+        if old is None:
+            found.append(Change(path, ChangeKind.ADDED, None, new))
+        elif new is None:
+            found.append(Change(path, ChangeKind.REMOVED, old, None))
+        elif old.identity != new.identity:
+            found.append(Change(path, ChangeKind.CHANGED, old, new))
+    return tuple(found)
+
+
+def _merge(before: Sided, source: Sided, destination: Sided) -> tuple[dict[str, StoredObject], list[str]]:
+    """Merge three listings as lakeFS would: by its own identity, which leaves the address out (C1)."""
+    result: dict[str, StoredObject] = {}
+    conflicts: list[str] = []
+    for path in sorted({*before, *source, *destination}):
+        was, theirs, ours = before.get(path), source.get(path), destination.get(path)
+        if _same(theirs, ours) or _same(theirs, was):
+            chosen = ours
+        elif _same(ours, was):
+            chosen = theirs
+        else:
+            conflicts.append(path)
+            chosen = ours
+        if chosen is not None:
+            result[path] = chosen
+    return result, conflicts
+
+
+def _same(one: StoredObject | None, other: StoredObject | None) -> bool:
+    return _lakefs_identity(one) == _lakefs_identity(other)
+
+
+def _lakefs_identity(item: StoredObject | None) -> tuple[object, ...] | None:
+    if item is None:
+        return None
+    identity = item.identity
+    return identity.checksum, identity.size_bytes, identity.metadata, identity.content_type
+
+
+def _bytes_of(item: StoredObject | None) -> tuple[object, ...] | None:
+    if item is None:
+        return None
+    identity: ObjectIdentity = item.identity
+    # A linked object's checksum is only claimed: its address has to be the same, too.
+    return identity.checksum, identity.size_bytes, identity.physical_address if identity.linked else ""
+
+
+def _outside(paths: Iterable[str], prefixes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if not path.startswith(tuple(prefixes)))

@@ -1,0 +1,205 @@
+"""lakeFS over HTTP: one connection pool, one table from answers to exceptions, every call counted.
+
+Plain httpx instead of the official SDK: the SDK's models double the time of a diff and nearly triple that of
+a listing, and hide statuses that a revert has to see (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable
+
+API = "/api/v1"
+PAGE = 1000
+TRY_AGAIN = (429, 500, 502, 503, 504)
+WHAT_TO_SET = (
+    "check LAKECTL_SERVER_ENDPOINT_URL, LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
+    "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY (or ~/.lakectl.yaml)"
+)
+
+
+class LakeFS:
+    """A lakeFS server with the gate's keys. Safe to share between threads.
+
+    Parameters
+    ----------
+    endpoint_url
+        With or without a trailing slash or ``/api/v1`` (K1).
+    timeout_s
+        For one call, connect and read each.
+    reads_tried
+        How often a call that only reads is tried.
+    """
+
+    def __init__(
+        self,
+        endpoint_url: str,
+        access_key_id: str,
+        secret_access_key: str,
+        *,
+        timeout_s: float = 30.0,
+        reads_tried: int = 3,
+        on_call: Callable[[str, str, int, float], None] | None = None,
+    ) -> None:
+        self.endpoint_url = endpoint_url.rstrip("/").removesuffix(API)
+        self.access_key_id = access_key_id
+        self._secret_access_key = secret_access_key
+        self.timeout_s = timeout_s
+        self.reads_tried = reads_tried
+        self._on_call = on_call
+        self._lock = threading.Lock()
+        self.calls = 0
+        self._http = httpx.Client(
+            base_url=self.endpoint_url + API,
+            auth=(access_key_id, secret_access_key),
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=True,
+        )
+
+    def credentials(self) -> dict[str, str]:
+        """Return what a child needs to read objects; holds the secret, so never log it."""
+        return {
+            "endpoint_url": self.endpoint_url,
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self._secret_access_key,
+        }
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the JSON of a reading call; tried again on a passing fault."""
+        return self._reading("GET", path, params).json()
+
+    def exists(self, path: str, **params: Any) -> bool:
+        """Whether a GET of `path` finds something."""
+        try:
+            self._reading("GET", path, params)
+        except LakeFSError as error:
+            if error.http_status == 404:
+                return False
+            raise
+        return True
+
+    def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+        """Yield all results of a paged call, 1,000 a page (C2)."""
+        after = ""
+        while True:
+            page = self.get(path, **params, after=after, amount=PAGE)
+            yield from page["results"]
+            if not page["pagination"]["has_more"]:
+                return
+            following = page["pagination"]["next_offset"]
+            if following == after:
+                raise CouldNotTell(f"lakeFS gives the page after {after!r} of {path} again and again")
+            after = following
+
+    def send(
+        self, method: str, path: str, json: Any = None, *, content: bytes | None = None, **params: Any
+    ) -> Any:
+        """Make a changing call once; return its JSON, or None without a body."""
+        answer = self._once(method, path, params, json=json, content=content)
+        return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
+
+    @contextmanager
+    def stream(self, path: str, **params: Any) -> Iterator[httpx.Response]:
+        """Give the open answer of a reading call, its body not yet read."""
+        started = time.monotonic()
+        try:
+            with self._http.stream("GET", path, params=params) as answer:
+                self._count("GET", path, answer.status_code, started)
+                if answer.status_code >= 400:
+                    answer.read()
+                self._raise_for(answer, "GET", path)
+                yield answer
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _reading(self, method: str, path: str, params: Mapping[str, Any]) -> httpx.Response:
+        for attempt in range(self.reads_tried):
+            try:
+                return self._once(method, path, params)
+            except LakeFSError as error:
+                passing = error.http_status in TRY_AGAIN or error.http_status == 0
+                if not passing or attempt + 1 == self.reads_tried:
+                    raise
+            time.sleep(0.1 * 2**attempt)
+        raise AssertionError("reads_tried is at least 1")
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any],
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        started = time.monotonic()
+        try:
+            answer = self._http.request(method, path, params=dict(params), json=json, content=content)
+        except httpx.TransportError as error:
+            self._count(method, path, 0, started)
+            raise self._unreachable(error) from error
+        self._count(method, path, answer.status_code, started)
+        self._raise_for(answer, method, path)
+        return answer
+
+    def _count(self, method: str, path: str, status: int, started: float) -> None:
+        with self._lock:
+            self.calls += 1
+        if self._on_call:
+            self._on_call(method, path, status, time.monotonic() - started)
+
+    def _unreachable(self, error: Exception) -> LakeFSUnreachable:
+        return LakeFSUnreachable(
+            f"lakeFS does not answer at {self.endpoint_url} ({type(error).__name__})", WHAT_TO_SET
+        )
+
+    def _raise_for(self, answer: httpx.Response, method: str, path: str) -> None:
+        status = answer.status_code
+        if status < 300:
+            return
+        said = _message(answer)
+        if status == 401:
+            raise LakeFSUnreachable(
+                f"lakeFS at {self.endpoint_url} refuses our keys: {said}", WHAT_TO_SET, status
+            )
+        if status < 400:
+            raise LakeFSError(
+                f"lakeFS at {self.endpoint_url} answers with a redirect", "set its final address", status
+            )
+        hint = {
+            403: f"give key {self.access_key_id} the right for it, or see the branch's protection",
+            404: "check the names of repository, branch and commit",
+            412: "a lakeFS hook refused; its run stands under the repository's Actions",
+            429: "lakeFS is under contention: try again",
+        }.get(status, "lakeFS's log says more" if status >= 500 else "")
+        raise LakeFSError(f"lakeFS answered {status} to {method} {path}: {said}", hint, status)
+
+
+def url(*parts: str) -> str:
+    """Return a path below the API from `parts`, each quoted whole."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def repository_url(repository: str, *parts: str) -> str:
+    """Return the path of something in a repository."""
+    return url("repositories", repository, *parts)
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.reason_phrase or "no message"

@@ -1,0 +1,89 @@
+"""Commits, their log, and where two meet."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from threading import Lock
+
+from gate_server.errors import LakeFSError, NotFound
+from gate_server.lakefs.client import LakeFS, repository_url
+from gate_server.model import Commit
+
+REMEMBERED = 2000
+
+
+class Commits:
+    """Reads commits; remembers those asked for by their full id, which never change.
+
+    Parameters
+    ----------
+    lakefs
+        The server.
+    """
+
+    def __init__(self, lakefs: LakeFS) -> None:
+        self._lakefs = lakefs
+        self._known: OrderedDict[tuple[str, str], Commit] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, repository: str, ref: str) -> Commit:
+        """Return the commit that `ref` (a full id, or any ref) names; staged data is not seen (C4).
+
+        Raises
+        ------
+        NotFound
+            When the repository or the ref does not exist.
+        """
+        key = (repository, ref)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        try:
+            data = self._lakefs.get(repository_url(repository, "commits", ref))
+        except LakeFSError as error:
+            if error.http_status == 404:
+                raise NotFound(f"lakeFS has no {ref} in repository {repository}", error.message) from error
+            raise
+        commit = _commit(data)
+        with self._lock:
+            self._known[repository, commit.id] = commit
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return commit
+
+    def head(self, repository: str, branch: str) -> Commit:
+        """Return the commit at the head of `branch`; a tag or a commit of that name is not taken for it."""
+        try:
+            data = self._lakefs.get(repository_url(repository, "branches", branch))
+        except LakeFSError as error:
+            if error.http_status == 404:
+                raise NotFound(
+                    f"lakeFS has no branch {branch} in repository {repository}", error.message
+                ) from error
+            raise
+        return self.get(repository, data["commit_id"])
+
+    def first_parents(self, repository: str, ref: str) -> Iterator[Commit]:
+        """Yield the commits of `ref`'s first-parent line, newest first."""
+        path = repository_url(repository, "refs", ref, "commits")
+        for data in self._lakefs.pages(path, first_parent=True):
+            yield _commit(data)
+
+    def merge_base(self, repository: str, source: str, destination: str) -> Commit:
+        """Return the commit that a merge of `source` into `destination` would start from."""
+        found = self._lakefs.get(repository_url(repository, "refs", source, "merge", destination))
+        return self.get(repository, found["base_commit_id"])
+
+
+def _commit(data: dict[str, object]) -> Commit:
+    return Commit(
+        id=str(data["id"]),
+        metarange=str(data["meta_range_id"]),
+        parents=tuple(str(parent) for parent in data["parents"]),  # type: ignore[attr-defined]
+        message=str(data.get("message", "")),
+        committer=str(data.get("committer", "")),
+        created_at=int(data.get("creation_date", 0)),  # type: ignore[call-overload]
+        metadata=dict(data.get("metadata") or {}),  # type: ignore[call-overload]
+    )

@@ -1,0 +1,67 @@
+"""Objects' bytes, read by commit id (D2)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import BinaryIO, cast
+
+import httpx
+
+from gate_server.errors import CouldNotTell
+from gate_server.lakefs.client import LakeFS, repository_url
+
+CHUNK_BYTES = 1 << 20
+
+
+class ObjectStream(io.RawIOBase):
+    """An object's bytes as a stream, read once from the start.
+
+    Raises `CouldNotTell` from ``read`` when the connection breaks: a part of an object is never taken for it.
+    """
+
+    def __init__(self, lakefs: LakeFS, repository: str, commit_id: str, path: str) -> None:
+        self._stack = ExitStack()
+        self._name = f"lakefs://{repository}/{commit_id}/{path}"
+        url = repository_url(repository, "refs", commit_id, "objects")
+        answer = self._stack.enter_context(lakefs.stream(url, path=path))
+        self._chunks: Iterator[bytes] = answer.iter_raw(CHUNK_BYTES)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Fill `buffer` with the next bytes; 0 at the end."""
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._rest:
+            try:
+                self._rest = next(self._chunks)
+            except StopIteration:
+                return 0
+            except httpx.HTTPError as error:
+                raise CouldNotTell(
+                    f"{self._name} broke off while it was read ({type(error).__name__})", "ask again"
+                ) from error
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stack.close()
+        super().close()
+
+
+def open_object(lakefs: LakeFS, repository: str, commit_id: str, path: str) -> BinaryIO:
+    """Return the bytes of an object at a commit as a buffered stream."""
+    return cast(BinaryIO, io.BufferedReader(ObjectStream(lakefs, repository, commit_id, path), CHUNK_BYTES))
+
+
+def read_object(lakefs: LakeFS, repository: str, ref: str, path: str) -> bytes:
+    """Return all bytes of a small object, such as an action file."""
+    with open_object(lakefs, repository, ref, path) as stream:
+        return stream.read()
