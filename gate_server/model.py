@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -24,17 +24,17 @@ STRICT = ConfigDict(extra="forbid")
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(cast(type, kind))
 
 
 def dump(value: Any) -> Any:
     """Return `value` (any type of this module) as plain JSON data."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(cast(Hashable, type(value))).dump_python(value, mode="json")
 
 
 def load(kind: type[T], data: Any) -> T:
     """Return JSON data as `kind`; raises `pydantic.ValidationError` when it does not fit."""
-    loaded: T = _adapter(kind).validate_python(data)
+    loaded: T = _adapter(cast(Hashable, kind)).validate_python(data)
     return loaded
 
 
@@ -501,3 +501,53 @@ class Revert:
     principal: str = ""
     undo: str = ""
     notes: tuple[str, ...] = ()
+
+
+# -- what is remembered -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Check:
+    """The work of one plan: deduplicated, remembered.
+
+    ``judged_commit`` is empty for a prediction. ``failure`` says why there is no plan. ``verdict`` is what
+    was decided when the check was done; waivers and time are taken anew at each answer.
+    """
+
+    id: str
+    repository: str
+    destination: str
+    base_commit: str
+    judged_commit: str
+    source_commit: str
+    merge_base: str
+    source_name: str
+    policy_digest: str
+    state: Literal["queued", "running", "done"]
+    attempt: int
+    outcome: str
+    created_at: datetime
+    plan: Plan | None = None
+    evaluations: Mapping[int, Evaluation] = field(default_factory=dict)
+    failure: Problem | None = None
+    verdict: Verdict | None = None
+    duration_s: float | None = None
+    lakefs_calls: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Who asked for which candidate, and what was answered; never deduplicated; the audit's unit."""
+
+    id: str
+    check_id: str | None
+    kind: Literal["hook", "api", "cli"]
+    principal: str
+    event: Mapping[str, Any]
+    created_at: datetime
+    status: int | None = None
+    outcome: str = ""
+    summary: str = ""
+    answered_at: datetime | None = None

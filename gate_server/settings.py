@@ -23,7 +23,7 @@ from gate_server.errors import ConfigError
 
 PREFIX = "GATE_"
 TOML = "gate.toml"
-# What Kubernetes injects for a service named gate: GATE_PORT=tcp://..., GATE_SERVICE_HOST, GATE_PORT_80_TCP...
+# What Kubernetes injects for a service named gate: GATE_PORT=tcp://... and its kind.
 _KUBERNETES = re.compile(
     r"GATE(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_\d+_(TCP|UDP)(_[A-Z]+)?)?)"
 )
@@ -82,8 +82,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments before the environment before gate.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -77,11 +77,11 @@ class LakeFS:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, /, **params: Any) -> Any:
         """Return the JSON of a reading call; tried again on a passing fault."""
         return self._reading("GET", path, params).json()
 
-    def exists(self, path: str, **params: Any) -> bool:
+    def exists(self, path: str, /, **params: Any) -> bool:
         """Whether a GET of `path` finds something."""
         try:
             self._reading("GET", path, params)
@@ -91,7 +91,7 @@ class LakeFS:
             raise
         return True
 
-    def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield all results of a paged call, 1,000 a page (C2)."""
         after = ""
         while True:
@@ -105,14 +105,14 @@ class LakeFS:
             after = following
 
     def send(
-        self, method: str, path: str, json: Any = None, *, content: bytes | None = None, **params: Any
+        self, method: str, path: str, /, json: Any = None, *, content: bytes | None = None, **params: Any
     ) -> Any:
         """Make a changing call once; return its JSON, or None without a body."""
         answer = self._once(method, path, params, json=json, content=content)
         return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
 
     @contextmanager
-    def stream(self, path: str, **params: Any) -> Iterator[httpx.Response]:
+    def stream(self, path: str, /, **params: Any) -> Iterator[httpx.Response]:
         """Give the open answer of a reading call, its body not yet read."""
         started = time.monotonic()
         try:

@@ -49,4 +49,7 @@ def lakectl_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def connect(*, timeout_s: float = 30.0, environ: Mapping[str, str] = os.environ) -> LakeFS:
     """Return the lakeFS that lakectl's settings name."""
-    return LakeFS(**lakectl_settings(environ), timeout_s=timeout_s)
+    found = lakectl_settings(environ)
+    return LakeFS(
+        found["endpoint_url"], found["access_key_id"], found["secret_access_key"], timeout_s=timeout_s
+    )

@@ -1,0 +1,1 @@
+"""Tables, migrations, queries: what the gate remembers."""

@@ -1,0 +1,127 @@
+"""Asks, evaluations and what `gate install` leaves: small tables, a class each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gate_server.model import Ask, Evaluation, dump, load
+from gate_server.store.database import reading
+from gate_server.store.tables import asks, evaluations, installations, registrations
+from gate_server.store.times import now
+
+Kind = Literal["hook", "api", "cli"]
+
+
+class Asks:
+    """Who asked, and what was answered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(
+        self,
+        kind: Literal["hook", "api", "cli"],
+        principal: str,
+        event: Mapping[str, Any],
+        check_id: str | None,
+    ) -> str:
+        """Record that somebody asks; return the ask's id."""
+        ask_id = secrets.token_hex(8)
+        row = {"id": ask_id, "kind": kind, "principal": principal, "event": dict(event), "check_id": check_id}
+        with self._engine.begin() as connection:
+            connection.execute(insert(asks).values(**row, outcome="", summary="", created_at=now()))
+        return ask_id
+
+    def answered(self, ask_id: str, *, status: int, outcome: str, summary: str) -> None:
+        """Record what was answered."""
+        query = update(asks).where(asks.c.id == ask_id)
+        with self._engine.begin() as connection:
+            connection.execute(
+                query.values(status=status, outcome=outcome, summary=summary, answered_at=now())
+            )
+
+    def of_check(self, check_id: str) -> list[Ask]:
+        """Return all asks that a check answered, oldest first."""
+        query = select(asks).where(asks.c.check_id == check_id).order_by(asks.c.created_at)
+        with reading(self._engine) as connection:
+            return [load(Ask, dict(row._mapping)) for row in connection.execute(query)]
+
+
+class Evaluations:
+    """Evaluations by the digest of all that they depend on (D5)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def find(self, keys: Sequence[str]) -> dict[str, Evaluation]:
+        """Return those that are kept."""
+        query = select(evaluations.c.key, evaluations.c.evaluation).where(evaluations.c.key.in_(keys))
+        with reading(self._engine) as connection:
+            return {key: load(Evaluation, value) for key, value in connection.execute(query)}
+
+    def keep(self, key: str, evaluation: Evaluation) -> None:
+        """Keep an evaluation; an ERROR never, nor one without a key."""
+        if not key or evaluation.status == "error":
+            return
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    insert(evaluations).values(key=key, evaluation=dump(evaluation), created_at=now())
+                )
+        except IntegrityError:
+            return  # the same content was evaluated at the same time: same key, same evaluation
+
+
+class Installations:
+    """What `gate install` wrote to which branch, and the exact changes of it that were announced."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def register(self, repository: str, base_commit: str, source_commit: str, principal: str) -> None:
+        """Announce that merging `source_commit` onto `base_commit` changes the gate's files on purpose."""
+        key = {"repository": repository, "base_commit": base_commit, "source_commit": source_commit}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(registrations).values(**key, principal=principal, created_at=now()))
+        except IntegrityError:
+            return  # announced before
+
+    def is_registered(self, repository: str, base_commit: str, source_commit: str) -> bool:
+        """Whether exactly this change was announced."""
+        query = select(registrations.c.principal).where(
+            registrations.c.repository == repository,
+            registrations.c.base_commit == base_commit,
+            registrations.c.source_commit == source_commit,
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(query).first() is not None
+
+    def record(self, repository: str, branch: str, files: Mapping[str, str], commit_id: str) -> None:
+        """Remember the installed files (path -> text)."""
+        key = (installations.c.repository == repository) & (installations.c.branch == branch)
+        with self._engine.begin() as connection:
+            connection.execute(delete(installations).where(key))
+            connection.execute(
+                insert(installations).values(
+                    repository=repository,
+                    branch=branch,
+                    files=dict(files),
+                    commit_id=commit_id,
+                    installed_at=now(),
+                )
+            )
+
+    def files(self, repository: str, branch: str) -> dict[str, str] | None:
+        """Return the installed files, None where this gate knows of no installation."""
+        query = select(installations.c.files).where(
+            installations.c.repository == repository, installations.c.branch == branch
+        )
+        with reading(self._engine) as connection:
+            found = connection.execute(query).scalar()
+        return dict(found) if found is not None else None

@@ -1,0 +1,96 @@
+"""Reverts: recorded before anything is done to lakeFS, and what came of each."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import Engine, insert, select, update
+
+from gate_server.model import Revert, dump, load
+from gate_server.store.database import reading
+from gate_server.store.tables import reverts
+from gate_server.store.times import now
+
+
+class Reverts:
+    """Queries of the reverts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @staticmethod
+    def new_id() -> str:
+        """Return an id for a revert."""
+        return secrets.token_hex(8)
+
+    def open(self, revert: Revert, temporary_branch: str) -> None:
+        """Record a revert that is about to be tried, with the branch it will make."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(reverts).values(
+                    id=revert.id,
+                    repository=revert.repository,
+                    branch=revert.branch,
+                    from_commit=revert.from_commit,
+                    to_commit=revert.to_commit,
+                    state=revert.state,
+                    temporary_branch=temporary_branch,
+                    merged_base="",
+                    commit_id=revert.commit_id,
+                    reason=revert.reason,
+                    principal=revert.principal,
+                    record=dump(revert),
+                    created_at=now(),
+                )
+            )
+
+    def will_merge(self, revert_id: str, merged_base: str) -> None:
+        """Record the head of the temporary branch that the branch is about to be merged into (D12)."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(reverts).where(reverts.c.id == revert_id).values(merged_base=merged_base)
+            )
+
+    def close(self, revert: Revert) -> None:
+        """Record the outcome."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(reverts)
+                .where(reverts.c.id == revert.id)
+                .values(
+                    state=revert.state, commit_id=revert.commit_id, record=dump(revert), finished_at=now()
+                )
+            )
+
+    def is_own_merge(self, repository: str, destination: str, base_commit: str, source_commit: str) -> bool:
+        """Whether an open revert announced exactly this merge into its temporary branch (D12)."""
+        query = select(reverts.c.id).where(
+            reverts.c.repository == repository,
+            reverts.c.temporary_branch == destination,
+            reverts.c.merged_base == base_commit,
+            reverts.c.from_commit == source_commit,
+            reverts.c.state == "planned",
+        )
+        with reading(self._engine) as connection:
+            return bool(base_commit) and connection.execute(query).first() is not None
+
+    def get(self, revert_id: str) -> Revert | None:
+        """Return a revert, None when there is none of that id."""
+        query = select(reverts.c.record).where(reverts.c.id == revert_id)
+        with reading(self._engine) as connection:
+            found = connection.execute(query).scalar()
+        return load(Revert, found) if found else None
+
+    def listed(self, *, repository: str = "", limit: int = 100) -> list[Revert]:
+        """Return the newest reverts."""
+        query = select(reverts.c.record).order_by(reverts.c.created_at.desc()).limit(limit)
+        if repository:
+            query = query.where(reverts.c.repository == repository)
+        with reading(self._engine) as connection:
+            return [load(Revert, record) for record in connection.execute(query).scalars()]
+
+    def unfinished(self) -> list[tuple[Revert, str]]:
+        """Return reverts that were never closed, each with the branch it may have left."""
+        query = select(reverts.c.record, reverts.c.temporary_branch).where(reverts.c.finished_at.is_(None))
+        with reading(self._engine) as connection:
+            return [(load(Revert, record), branch) for record, branch in connection.execute(query)]

@@ -1,0 +1,41 @@
+"""All that the gate remembers, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from gate_server.store.checks import Checks
+from gate_server.store.database import ensure, open_engine
+from gate_server.store.records import Asks, Evaluations, Installations
+from gate_server.store.reverts import Reverts
+
+
+@dataclass(frozen=True)
+class Store:
+    """The queries by noun, over one engine."""
+
+    engine: Engine
+    checks: Checks
+    asks: Asks
+    evaluations: Evaluations
+    installations: Installations
+    reverts: Reverts
+
+
+def open_store(database_url: str) -> Store:
+    """Open the database, with its schema brought up when it is empty.
+
+    Raises
+    ------
+    ConfigError
+        When the address or the schema is not usable.
+    CouldNotTell
+        When the database does not answer.
+    """
+    engine = open_engine(database_url)
+    ensure(engine)
+    return Store(
+        engine, Checks(engine), Asks(engine), Evaluations(engine), Installations(engine), Reverts(engine)
+    )

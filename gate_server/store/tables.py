@@ -1,0 +1,126 @@
+"""The tables. Names are the words of `gate_server.model`; JSON columns hold its types by `dump`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from gate_server.store.times import Time
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+NAME = String(1024)
+ID = String(64)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("repository", NAME, nullable=False),
+    Column("destination", NAME, nullable=False),
+    Column("base_commit", ID, nullable=False),
+    Column("base_metarange", ID, nullable=False),
+    Column("judged_commit", ID, nullable=False),  # empty for a prediction
+    Column("judged_metarange", ID, nullable=False),
+    Column("source_commit", ID, nullable=False),
+    Column("merge_base", ID, nullable=False),
+    Column("source_name", NAME, nullable=False),
+    Column("policy_digest", ID, nullable=False),
+    Column("state", String(16), nullable=False),  # queued, running, done
+    Column("attempt", Integer, nullable=False),
+    Column("worker", String(128), nullable=False),
+    Column("reusable", Boolean, nullable=False),
+    Column("outcome", String(8), nullable=False),
+    Column("plan", JSON),
+    Column("evaluations", JSON),  # obligation number -> evaluation
+    Column("verdict", JSON),
+    Column("failure", JSON),  # a Problem: why there is no plan
+    Column("duration_s", Float),
+    Column("lakefs_calls", Integer),
+    Column("created_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("finished_at", Time),
+    Index("ix_checks_queue", "state", "created_at"),
+    Index("ix_checks_known", "repository", "base_metarange", "judged_metarange", "policy_digest"),
+)
+
+asks = Table(
+    "asks",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("check_id", ID, ForeignKey("checks.id"), nullable=True),
+    Column("kind", String(16), nullable=False),  # hook, api, cli
+    Column("principal", String(128), nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("status", Integer),
+    Column("outcome", String(8), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("answered_at", Time),
+    Index("ix_asks_check_id", "check_id"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("key", ID, primary_key=True),
+    Column("evaluation", JSON, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+
+reverts = Table(
+    "reverts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("repository", NAME, nullable=False),
+    Column("branch", NAME, nullable=False),
+    Column("from_commit", ID, nullable=False),
+    Column("to_commit", ID, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("temporary_branch", NAME, nullable=False),
+    Column("merged_base", ID, nullable=False),  # the head of the temporary branch that main is merged into
+    Column("commit_id", ID, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("principal", String(128), nullable=False),
+    Column("record", JSON, nullable=False),  # the Revert as answered
+    Column("created_at", Time, nullable=False),
+    Column("finished_at", Time),
+    Index("ix_reverts_open", "repository", "temporary_branch"),
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("repository", NAME, primary_key=True),
+    Column("base_commit", ID, primary_key=True),
+    Column("source_commit", ID, primary_key=True),
+    Column("principal", String(128), nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("repository", NAME, primary_key=True),
+    Column("branch", NAME, primary_key=True),
+    Column("files", JSON, nullable=False),  # path -> text, as installed
+    Column("commit_id", ID, nullable=False),
+    Column("installed_at", Time, nullable=False),
+)
