@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,10 @@ class HooksFailed(ActionsError):
     def __init__(self, message: str, run_id: str) -> None:
         super().__init__(message)
         self.run_id = run_id
+
+
+class HookRefused(ActionsError):
+    """One hook said no, or could not be heard; the run gathers these into HooksFailed."""
 
 
 class RunNotFound(ActionsError):
@@ -60,3 +64,9 @@ class HookEvent:
     storage_namespace: str = ""
     username: str = ""
     pre_run_id: str = ""
+
+
+def several_errors(messages: Sequence[str]) -> str:
+    """Join the messages of what ran side by side, as lakeFS prints such a list."""
+    count = "1 error" if len(messages) == 1 else f"{len(messages)} errors"
+    return f"{count} occurred:\n\t" + "\n\t".join(f"* {message}" for message in messages) + "\n\n"

@@ -1,0 +1,187 @@
+-- Makes the globals of a hook what they are in lakeFS, whose interpreter (go-lua) has less than Lua 5.2:
+-- no io, os or coroutine, no patterns in strings, plain tables with numbers as keys cannot become JSON.
+-- A script that runs here is meant to run there.
+--
+-- Called with functions of the host, each answering true and its results, or false and a message. A script
+-- gets none of them itself: debug is cut down, so that what a function here holds cannot be reached.
+local print_text, marshal, unmarshal, request = ...
+
+local assert_, error, getmetatable, load, pairs, rawget = assert, error, getmetatable, load, pairs, rawget
+local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
+local concat, find, traceback, collectgarbage = table.concat, string.find, debug.traceback, collectgarbage
+local globals = _G
+
+local function only(library, names)
+  local kept = {}
+  for _, name in pairs(names) do
+    kept[name] = library[name]
+  end
+  return kept
+end
+
+-- error() with level 2 names the line of the script, as both callers here are left by a tail call.
+local function answer(done, ...)
+  if not done then
+    local message, placed = ...
+    error(message, placed and 2 or 0)
+  end
+  return ...
+end
+
+local function offered(of_host)
+  return function(...)
+    return answer(of_host(...))
+  end
+end
+
+local kept = only(globals, {
+  "_VERSION", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
+  "rawset", "select", "setmetatable", "tonumber", "type", "xpcall",
+})
+kept.bit32 = bit32
+kept.debug = { traceback = traceback }
+kept.math = math
+kept.math.huge = 1.7976931348623157e308
+kept.string = only(string, { "byte", "char", "format", "len", "lower", "rep", "reverse", "sub", "upper" })
+kept.table = only(table, { "concat", "insert", "pack", "remove", "sort", "unpack" })
+
+function kept.string.find(text, wanted, from, plain, ...)
+  if plain == nil and select("#", plain, ...) == 0 or plain ~= false and plain ~= nil then
+    return find(text, wanted, from, true)
+  end
+  if find(wanted, "[%^%$%*%+%?%.%(%[%%%-]") then
+    error("assertion failure", 0)
+  end
+  return find(text, wanted, from, true)
+end
+
+function kept.tostring(value, ...)
+  if value ~= value and type(value) == "number" then
+    return "NaN"
+  elseif value == 1 / 0 then
+    return "+Inf"
+  elseif value == -1 / 0 then
+    return "-Inf"
+  end
+  return tostring(value, ...)
+end
+
+function kept.assert(value, message, ...)
+  if value then
+    return value, message, ...
+  elseif message ~= nil and type(message) ~= "string" and type(message) ~= "number" then
+    message = "bad argument #2 to '?' (string expected, got " .. type(message) .. ")"
+  end
+  error(message == nil and "assertion failed!" or message, 2)
+end
+
+function kept.collectgarbage(what)
+  if what == nil or what == "collect" or what == "count" or what == "step" then
+    return collectgarbage(what)
+  end
+  return -1
+end
+
+-- Text only: byte code is how one leaves an interpreter.
+function kept.load(chunk, name, _, ...)
+  if select("#", ...) > 0 then
+    return load(chunk, name, "t", (...))
+  end
+  return load(chunk, name, "t")
+end
+
+function kept.print(...)
+  local texts = {}
+  for index = 1, select("#", ...) do
+    local text = globals.tostring((select(index, ...)))
+    if type(text) ~= "string" then
+      error("'tostring' must return a string to 'print'", 2)
+    end
+    texts[index] = text
+  end
+  return answer(print_text(concat(texts, "\t") .. "\n"))
+end
+
+local array_mark = { _is_array = true }
+
+function kept.array(table)
+  return setmetatable(table, { _is_array = true })
+end
+
+local function is_array(table)
+  local mark = getmetatable(table)
+  return type(mark) == "table" and rawget(mark, "_is_array") == true
+end
+
+local function fail(message)
+  if type(message) ~= "string" and type(message) ~= "number" then
+    local got = message == nil and "nil" or type(message)
+    error("bad argument #1 to 'fail' (string expected, got " .. got .. ")", 2)
+  end
+  error("<HookFailure>" .. message .. "</HookFailure>", 2)
+end
+
+local loaded = {
+  _G = globals,
+  bit32 = kept.bit32,
+  debug = kept.debug,
+  math = kept.math,
+  string = kept.string,
+  table = kept.table,
+  hook = { fail = fail },
+  ["encoding/json"] = { marshal = offered(marshal), unmarshal = offered(unmarshal) },
+}
+if request then
+  loaded["net/http"] = { request = offered(request) }
+end
+kept.package = { loaded = loaded, preload = {}, path = "?.lua", config = "/\n;\n?\n!\n-\n" }
+loaded.package = kept.package
+
+function kept.require(name)
+  local found = loaded[name]
+  if found ~= nil then
+    return found
+  end
+  local loader = kept.package.preload[name]
+  if loader == nil then
+    local missing = "module '%s' not found: \n\tno field package.preload['%s']?.lua"
+    error(kept.string.format(missing, tostring(name), tostring(name)), 2)
+  end
+  found = loader(name)
+  loaded[name] = found == nil and true or found
+  return loaded[name]
+end
+
+for name in pairs(globals) do
+  globals[name] = nil
+end
+for name, value in pairs(kept) do
+  globals[name] = value
+end
+globals._G = globals
+getmetatable("").__index = kept.string
+
+local function with_traceback(problem)
+  if problem == nil then
+    problem = ""
+  elseif type(problem) ~= "string" and type(problem) ~= "number" then
+    problem = "bad argument #-1 to '?' (string expected, got " .. type(problem) .. ")"
+  end
+  return { message = problem, traceback = traceback("", 2) }
+end
+
+local function run(code)
+  local chunk, problem = load(code, "lua", "t")
+  if not chunk then
+    return "syntax", problem
+  end
+  local done, failure = xpcall(chunk, with_traceback)
+  if done then
+    return "done"
+  elseif type(failure) ~= "table" then
+    return "runtime", tostring(failure), "" -- no memory left for the handler
+  end
+  return "runtime", failure.message, failure.traceback
+end
+
+return run, is_array, array_mark

@@ -1,0 +1,121 @@
+"""Runs a hook's Lua with what lakeFS offers to it, and nothing of the machine.
+
+Strings of Lua are bytes; between it and Python they pass as Latin-1 text, one character a byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from lupa.lua52 import LuaError, LuaMemoryError, LuaRuntime
+
+from local_lakefs.actions.lua_values import CannotConvert, Lua, marshal, unmarshal
+
+MEMORY_LIMIT_BYTES = 64 << 20
+_HOOK_FAILURE = ("<HookFailure>", "</HookFailure>")
+Request = Callable[[Lua, Any], tuple[Any, ...]]
+
+
+class ScriptFailed(Exception):
+    """The script did not end well; the message is what lakeFS would report."""
+
+
+def run_script(
+    code: bytes, variables: dict[str, Any], write: Callable[[bytes], None], request: Request | None = None
+) -> None:
+    """Run a script.
+
+    Parameters
+    ----------
+    code : bytes
+        The script. Byte code is refused.
+    variables : dict
+        Globals beside Lua's own, as JSON has them.
+    write : callable
+        Takes what the script prints.
+    request : callable, optional
+        Makes ``net/http`` there, and answers its requests.
+
+    Raises
+    ------
+    ScriptFailed
+        It failed, called ``hook.fail``, or ran out of memory.
+    """
+    runtime = LuaRuntime(
+        register_eval=False,
+        register_builtins=False,
+        attribute_filter=_deny,
+        unpack_returned_tuples=True,
+        max_memory=MEMORY_LIMIT_BYTES,
+        encoding="latin-1",
+    )
+    lua = Lua(runtime)
+
+    def print_text(text: str) -> tuple[bool]:
+        write(text.encode("latin-1"))
+        return (True,)
+
+    prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text()
+    offered = [print_text, _guarded(marshal, lua), _guarded(unmarshal, lua)]
+    if request is not None:
+        offered.append(_guarded(request, lua))
+    try:
+        run, lua.is_array, lua.array_mark = runtime.execute(prelude, *offered)
+        for name, value in variables.items():
+            runtime.globals()[name] = lua.push(value)
+        outcome = run(code.decode("latin-1"))
+    except LuaMemoryError as error:
+        raise ScriptFailed("runtime error: not enough memory") from error
+    except LuaError as error:  # outside the script's own protected call: nothing of its doing should get here
+        raise ScriptFailed(f"runtime error: {_text(str(error))}") from error
+    if outcome != "done":
+        kind, message, *stack = outcome
+        raise ScriptFailed(_failure(kind, _text(str(message)), _text(stack[0]) if stack else ""))
+
+
+def _guarded(function: Callable[..., Any], lua: Lua) -> Callable[..., Any]:
+    """Let no exception of Python pass into Lua, where a script could take hold of it."""
+
+    def call(*arguments: Any) -> tuple[Any, ...]:
+        try:
+            result = function(lua, *arguments)
+        except CannotConvert as error:
+            return False, lua.push(str(error)), error.placed
+        except Exception as error:  # noqa: BLE001 - whatever it is, the script only gets its text
+            return False, lua.push(f"{type(error).__name__}: {error}"), True
+        return (True, *result) if isinstance(result, tuple) else (True, result)
+
+    return call
+
+
+def _failure(kind: str, message: str, stack: str) -> str:
+    if kind == "syntax":
+        return f"syntax error: {message}"
+    _, opened, rest = message.partition(_HOOK_FAILURE[0])
+    if opened:
+        return rest.partition(_HOOK_FAILURE[1])[0]
+    return f"runtime error: {message}" + ("\n" if message else "") + _stack(stack)
+
+
+def _stack(stack: str) -> str:
+    """Show a traceback as lakeFS words it, without the frames of the sandbox."""
+    shown = ["stack traceback:"]
+    for frame in stack.strip("\n").split("\n")[1:]:
+        ours = not frame.startswith('\t[string "lua"]')
+        if not ours:
+            shown.append(frame)
+        elif shown[-1] != "\t[Go]: in ?":
+            shown.append("\t[Go]: in ?")
+        if frame.endswith("in main chunk") and not ours:
+            break
+    return "\n".join(shown)
+
+
+def _text(lua_text: str) -> str:
+    return lua_text.encode("latin-1", errors="replace").decode(errors="replace")
+
+
+def _deny(_holder: object, _name: object, _setting: bool) -> None:
+    raise AttributeError("not accessible")
