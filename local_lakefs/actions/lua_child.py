@@ -1,7 +1,7 @@
-"""The process that runs one Lua hook: a job on standard input, what it prints and how it ended on standard output.
+"""The process that runs one Lua hook: it reads a job, and writes what the script prints and how it ended.
 
-It ends with its server, whose end closes standard input, and at the latest a little after the hook's time is
-over: by a signal that the system delivers, whatever the script keeps the interpreter busy with.
+It ends with its server, whose end closes its standard input, and at the latest a little after the hook's time
+is over: by a signal that the system delivers, whatever the script keeps the interpreter busy with.
 """
 
 from __future__ import annotations
@@ -23,11 +23,20 @@ HTTP_BODY_LIMIT_BYTES = 16 << 20
 
 
 def main() -> None:
-    """Run the job and tell how it ended; the process ends here in any case."""
+    """Wait for the job, run it and tell how it ended; the process ends here in any case."""
+    request = None
+    if "--http" in sys.argv:
+        from local_lakefs.actions import outbound  # takes a while, and is not always needed
+
+        outbound.tls_context()
+        request = _request
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_LIMIT_BYTES, ADDRESS_SPACE_LIMIT_BYTES))
     jobs = sys.stdin.buffer
-    job = json.loads(jobs.readline())
+    line = jobs.readline()
+    if not line:
+        return  # never needed
+    job = json.loads(line)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, job["timeout_s"] + 1)
     threading.Thread(target=_end_with_server, args=(jobs,), daemon=True).start()
@@ -41,7 +50,7 @@ def main() -> None:
         _tell({"print": text.decode(errors="replace")})
 
     try:
-        run_script(job["code"].encode("latin-1"), job["variables"], write, _request if job["http"] else None)
+        run_script(job["code"].encode("latin-1"), job["variables"], write, request)
     except ScriptFailed as failure:
         _end(str(failure))
     _end(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -29,27 +30,35 @@ ReadObject = Callable[[str], bytes]
 
 
 class Children:
-    """The processes that run now, so that the server's end can be theirs."""
+    """The processes that run Lua, one for each hook, and one that waits for the next: starting takes a while.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    http : bool
+        Whether scripts may use ``net/http``.
+    """
+
+    def __init__(self, *, http: bool) -> None:
+        self._command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "local_lakefs.actions.lua_child",
+            *(["--http"] if http else []),
+        ]
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._spare: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start a child; raises HookRefused after `close`."""
-        passed_on = {name: value for name, value in os.environ.items() if name.upper() in _PASSED_ON}
-        root = str(Path(local_lakefs.__file__).parents[1])
+    def take(self) -> subprocess.Popen[bytes]:
+        """Give a child that waits for a job; raises HookRefused after `close`."""
         with self._lock:
             if self._closed:
                 raise HookRefused("the server is ending")
-            child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "local_lakefs.actions.lua_child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**passed_on, "PYTHONPATH": root},
-                cwd="/",
-            )
+            child, self._spare = self._spare, None
+            if child is None or child.poll() is not None:
+                child = self._start()
             self._running.add(child)
         return child
 
@@ -58,20 +67,34 @@ class Children:
         child.kill()
         for stream in (child.stdin, child.stdout):
             if stream:
-                try:
+                with contextlib.suppress(BrokenPipeError):  # it died with a part of its job unread
                     stream.close()
-                except BrokenPipeError:
-                    pass  # it died with a part of its job unread
         child.wait()
         with self._lock:
             self._running.discard(child)
+            if self._spare is None and not self._closed:
+                self._spare = self._start()
 
     def close(self) -> None:
-        """Kill those that run, and start none any more."""
+        """Kill all of them, and start none any more."""
         with self._lock:
             self._closed = True
+            spare, self._spare = self._spare, None
             for child in self._running:
                 child.kill()
+        if spare is not None:
+            self.finish(spare)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        passed_on = {name: value for name, value in os.environ.items() if name.upper() in _PASSED_ON}
+        root = str(Path(local_lakefs.__file__).parents[1])
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**passed_on, "PYTHONPATH": root},
+            cwd="/",
+        )
 
 
 @dataclass(frozen=True)
@@ -128,12 +151,11 @@ class LuaHook:
             },
             "timeout_s": self.timeout_s,
             "output_limit_bytes": OUTPUT_LIMIT_BYTES,
-            "http": http,
         }
         self._run_child(json.dumps(job).encode() + b"\n", write, children)
 
     def _run_child(self, job: bytes, write: Write, children: Children) -> None:
-        child = children.start()
+        child = children.take()
         assert child.stdin is not None  # noqa: S101 - both are pipes
         assert child.stdout is not None  # noqa: S101
         timed_out = threading.Event()

@@ -31,7 +31,7 @@ class Lua:
 
     runtime: LuaRuntime
     is_array: Callable[[Any], bool] = field(default=lambda _table: False)
-    array_mark: Any = None
+    array: Callable[[Any], Any] = field(default=lambda table: table)
 
     def push(self, value: Any) -> Any:
         """Make a Lua value of a JSON value; lists become marked arrays."""
@@ -66,11 +66,7 @@ class Lua:
         for index, item in enumerate(items, start=1):
             if item is not None:
                 table[index] = self.push(item)
-        return self.mark(table)
-
-    def mark(self, table: Any) -> Any:
-        """Mark a table as an array."""
-        return self.runtime.globals()["setmetatable"](table, self.array_mark)
+        return self.array(table)
 
     def _pull(self, value: Any) -> Any:
         kind = lua_type(value)
@@ -137,7 +133,7 @@ def unmarshal(lua: Lua, *arguments: Any) -> Any:
         payload = f"{payload:.14g}"
     if not isinstance(payload, str):
         kind = lua_type(payload) or ("boolean" if isinstance(payload, bool) else "nil")
-        raise CannotConvert(f"bad argument #1 to 'unmarshal' (string expected, got {kind})")
+        raise CannotConvert(f"bad argument #1 to '?' (string expected, got {kind})")
     text = payload.encode("latin-1").decode(errors="replace")
     try:
         return lua.push(json.loads(text, parse_constant=_no_constant))

@@ -37,6 +37,10 @@ class RunNotFound(ActionsError):
     """No such run, or no such hook run: the reading operation answers 404."""
 
 
+class ParametersConflict(ActionsError):
+    """Two filters that exclude each other: the reading operation answers 400."""
+
+
 @dataclass(frozen=True)
 class HookEvent:
     """One event of a repository, as hooks get to know it. Empty fields are left out of a webhook's body.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ async def _exchange(
     try:
         async with (
             asyncio.timeout(timeout_s),
-            httpx.AsyncClient(verify=_tls(), trust_env=not _is_loopback(url), timeout=None) as client,  # noqa: S113
+            httpx.AsyncClient(verify=tls_context(), trust_env=not _is_loopback(url), timeout=None) as client,  # noqa: S113
         ):
             response = await _follow(
                 client, client.build_request(method, url, headers=headers, content=content)
@@ -123,7 +124,8 @@ def _headers(response: httpx.Response) -> list[tuple[str, str]]:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Load the certificates that requests trust, once."""
     return httpx.create_ssl_context()
 
 
@@ -153,7 +155,7 @@ def _reason(error: BaseException, url: str) -> str:
     if isinstance(error, httpx.ConnectError) and system is not None:
         parsed = httpx.URL(url)
         port = parsed.port or (443 if parsed.scheme == "https" else 80)
-        return f"dial tcp {parsed.host}:{port}: connect: {(system.strerror or str(system)).lower()}"
+        return f"dial tcp {parsed.host}:{port}: connect: {os.strerror(system.errno or 0).lower()}"
     return str(error) or type(error).__name__
 
 

@@ -6,7 +6,7 @@
 -- gets none of them itself: debug is cut down, so that what a function here holds cannot be reached.
 local print_text, marshal, unmarshal, request = ...
 
-local assert_, error, getmetatable, load, pairs, rawget = assert, error, getmetatable, load, pairs, rawget
+local error, getmetatable, load, pairs, rawget = error, getmetatable, load, pairs, rawget
 local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
 local concat, find, traceback, collectgarbage = table.concat, string.find, debug.traceback, collectgarbage
 local globals = _G
@@ -35,7 +35,7 @@ local function offered(of_host)
 end
 
 local kept = only(globals, {
-  "_VERSION", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
+  "_VERSION", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
   "rawset", "select", "setmetatable", "tonumber", "type", "xpcall",
 })
 kept.bit32 = bit32
@@ -45,11 +45,10 @@ kept.math.huge = 1.7976931348623157e308
 kept.string = only(string, { "byte", "char", "format", "len", "lower", "rep", "reverse", "sub", "upper" })
 kept.table = only(table, { "concat", "insert", "pack", "remove", "sort", "unpack" })
 
-function kept.string.find(text, wanted, from, plain, ...)
-  if plain == nil and select("#", plain, ...) == 0 or plain ~= false and plain ~= nil then
-    return find(text, wanted, from, true)
-  end
-  if find(wanted, "[%^%$%*%+%?%.%(%[%%%-]") then
+-- Without a fourth argument lakeFS's find is plain; asked for patterns, it gives up.
+function kept.string.find(text, wanted, from, ...)
+  local plain = select("#", ...) == 0 or (...)
+  if not plain and find(wanted, "[%^%$%*%+%?%.%(%[%%%-]") then
     error("assertion failure", 0)
   end
   return find(text, wanted, from, true)
@@ -66,11 +65,28 @@ function kept.tostring(value, ...)
   return tostring(value, ...)
 end
 
+local function expect(value, wanted, argument)
+  for _, kind in pairs(wanted) do
+    if type(value) == kind then
+      return
+    end
+  end
+  error("bad argument #" .. argument .. " (" .. wanted[1] .. " expected, got " .. type(value) .. ")", 3)
+end
+
+local text = { "string", "number" }
+
+-- lakeFS's error() takes texts only.
+function kept.error(message, level)
+  expect(message, text, "-1 to '?'")
+  error(message, level == 0 and 0 or (level or 1) + 1)
+end
+
 function kept.assert(value, message, ...)
   if value then
     return value, message, ...
-  elseif message ~= nil and type(message) ~= "string" and type(message) ~= "number" then
-    message = "bad argument #2 to '?' (string expected, got " .. type(message) .. ")"
+  elseif message ~= nil then
+    expect(message, text, "2 to '?'")
   end
   error(message == nil and "assertion failed!" or message, 2)
 end
@@ -84,6 +100,7 @@ end
 
 -- Text only: byte code is how one leaves an interpreter.
 function kept.load(chunk, name, _, ...)
+  expect(chunk, { "function", "string", "number" }, "1 to 'load'")
   if select("#", ...) > 0 then
     return load(chunk, name, "t", (...))
   end
@@ -102,11 +119,12 @@ function kept.print(...)
   return answer(print_text(concat(texts, "\t") .. "\n"))
 end
 
-local array_mark = { _is_array = true }
-
-function kept.array(table)
+local function array(table)
+  expect(table, { "table" }, "1 to 'array'")
   return setmetatable(table, { _is_array = true })
 end
+
+kept.array = array
 
 local function is_array(table)
   local mark = getmetatable(table)
@@ -114,10 +132,7 @@ local function is_array(table)
 end
 
 local function fail(message)
-  if type(message) ~= "string" and type(message) ~= "number" then
-    local got = message == nil and "nil" or type(message)
-    error("bad argument #1 to 'fail' (string expected, got " .. got .. ")", 2)
-  end
+  expect(message, text, "1 to '?'")
   error("<HookFailure>" .. message .. "</HookFailure>", 2)
 end
 
@@ -162,12 +177,7 @@ globals._G = globals
 getmetatable("").__index = kept.string
 
 local function with_traceback(problem)
-  if problem == nil then
-    problem = ""
-  elseif type(problem) ~= "string" and type(problem) ~= "number" then
-    problem = "bad argument #-1 to '?' (string expected, got " .. type(problem) .. ")"
-  end
-  return { message = problem, traceback = traceback("", 2) }
+  return { message = tostring(problem), traceback = traceback("", 2) }
 end
 
 local function run(code)
@@ -184,4 +194,4 @@ local function run(code)
   return "runtime", failure.message, failure.traceback
 end
 
-return run, is_array, array_mark
+return run, is_array, array

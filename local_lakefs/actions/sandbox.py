@@ -14,6 +14,7 @@ from lupa.lua52 import LuaError, LuaMemoryError, LuaRuntime
 from local_lakefs.actions.lua_values import CannotConvert, Lua, marshal, unmarshal
 
 MEMORY_LIMIT_BYTES = 64 << 20
+_OURS = "=[Go]"  # the name of our code in tracebacks: lakeFS's library is written in Go
 _HOOK_FAILURE = ("<HookFailure>", "</HookFailure>")
 Request = Callable[[Lua, Any], tuple[Any, ...]]
 
@@ -57,12 +58,13 @@ def run_script(
         write(text.encode("latin-1"))
         return (True,)
 
-    prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text()
+    prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text(encoding="latin-1")
     offered = [print_text, _guarded(marshal, lua), _guarded(unmarshal, lua)]
     if request is not None:
         offered.append(_guarded(request, lua))
     try:
-        run, lua.is_array, lua.array_mark = runtime.execute(prelude, *offered)
+        install = runtime.globals()["load"](prelude, _OURS)
+        run, lua.is_array, lua.array = install(*offered)
         for name, value in variables.items():
             runtime.globals()[name] = lua.push(value)
         outcome = run(code.decode("latin-1"))
@@ -83,7 +85,7 @@ def _guarded(function: Callable[..., Any], lua: Lua) -> Callable[..., Any]:
             result = function(lua, *arguments)
         except CannotConvert as error:
             return False, lua.push(str(error)), error.placed
-        except Exception as error:  # noqa: BLE001 - whatever it is, the script only gets its text
+        except Exception as error:  # whatever it is, the script only gets its text
             return False, lua.push(f"{type(error).__name__}: {error}"), True
         return (True, *result) if isinstance(result, tuple) else (True, result)
 
@@ -103,12 +105,11 @@ def _stack(stack: str) -> str:
     """Show a traceback as lakeFS words it, without the frames of the sandbox."""
     shown = ["stack traceback:"]
     for frame in stack.strip("\n").split("\n")[1:]:
-        ours = not frame.startswith('\t[string "lua"]')
-        if not ours:
+        if not frame.startswith(("\t[C]", "\t[Go]")):
             shown.append(frame)
         elif shown[-1] != "\t[Go]: in ?":
             shown.append("\t[Go]: in ?")
-        if frame.endswith("in main chunk") and not ours:
+        if frame.endswith("in main chunk"):
             break
     return "\n".join(shown)
 
