@@ -131,8 +131,6 @@ class LuaHook:
         write: Write,
         read_object: ReadObject,
         children: Children,
-        *,
-        http: bool,
     ) -> None:
         """Run the script, what it prints going to `write`; raises HookRefused."""
         code = self.script.encode()
