@@ -55,8 +55,7 @@ class LakeFS:
         self.timeout_s = timeout_s
         self.reads_tried = reads_tried
         self._on_call = on_call
-        self._lock = threading.Lock()
-        self.calls = 0
+        self._of_thread = threading.local()
         self._http = httpx.Client(
             base_url=self.endpoint_url + API,
             auth=(access_key_id, secret_access_key),
@@ -64,6 +63,11 @@ class LakeFS:
             follow_redirects=False,
             trust_env=True,
         )
+
+    @property
+    def calls(self) -> int:
+        """How many calls this thread has made."""
+        return int(getattr(self._of_thread, "calls", 0))
 
     def credentials(self) -> dict[str, str]:
         """Return what a child needs to read objects; holds the secret, so never log it."""
@@ -104,11 +108,28 @@ class LakeFS:
                 raise CouldNotTell(f"lakeFS gives the page after {after!r} of {path} again and again")
             after = following
 
+    def get_with_etag(self, path: str, /) -> tuple[Any, str]:
+        """Return the JSON of a reading call and its ETag, empty when there is none."""
+        answer = self._reading("GET", path, {})
+        return answer.json(), answer.headers.get("etag", "")
+
+    def text(self, path: str, /) -> str:
+        """Return the text of a reading call."""
+        return self._reading("GET", path, {}).text
+
     def send(
-        self, method: str, path: str, /, json: Any = None, *, content: bytes | None = None, **params: Any
+        self,
+        method: str,
+        path: str,
+        /,
+        json: Any = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
     ) -> Any:
         """Make a changing call once; return its JSON, or None without a body."""
-        answer = self._once(method, path, params, json=json, content=content)
+        answer = self._once(method, path, params, json=json, content=content, headers=headers)
         return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
 
     @contextmanager
@@ -144,10 +165,13 @@ class LakeFS:
         *,
         json: Any = None,
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         started = time.monotonic()
         try:
-            answer = self._http.request(method, path, params=dict(params), json=json, content=content)
+            answer = self._http.request(
+                method, path, params=dict(params), json=json, content=content, headers=headers
+            )
         except httpx.TransportError as error:
             self._count(method, path, 0, started)
             raise self._unreachable(error) from error
@@ -156,8 +180,7 @@ class LakeFS:
         return answer
 
     def _count(self, method: str, path: str, status: int, started: float) -> None:
-        with self._lock:
-            self.calls += 1
+        self._of_thread.calls = self.calls + 1
         if self._on_call:
             self._on_call(method, path, status, time.monotonic() - started)
 

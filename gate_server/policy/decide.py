@@ -18,6 +18,7 @@ from gate_server.model import (
     Outcome,
     Plan,
     Policy,
+    Problem,
     Reason,
     Result,
     Rule,
@@ -65,6 +66,11 @@ def decide(plan: Plan, evaluations: Mapping[int, Evaluation], policy: Policy, no
     allowed = outcome in (Outcome.PASS, Outcome.WARN) or (outcome is Outcome.ERROR and lenient)
     reports = tuple(reason for reason in reasons if reason.outcome is Outcome.PASS)
     return Verdict(outcome, allowed, tuple(stated), plan.rules, plan.off, reports)
+
+
+def could_not_tell(problem: Problem) -> Verdict:
+    """Return the verdict where there is not even a plan."""
+    return Verdict(Outcome.ERROR, False, (Reason(Outcome.ERROR, problem.message, hint=problem.hint),))
 
 
 def answer(verdict: Verdict) -> tuple[int, int]:

@@ -181,7 +181,7 @@ def _rule(
         return None
     if rule.scope == "dataset" and not rule.dataset:
         findings.append(
-            f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, its root, such as tables/{{table}}/"
+            f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, such as tables/{{table}}/"
         )
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")

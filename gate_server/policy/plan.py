@@ -143,7 +143,7 @@ def _gate_file_outcomes(
                 Outcome.FAIL,
                 f"{path} belongs to the gate and may not change in a merge",
                 path=path,
-                hint=f"merge {candidate.destination} into the branch; the gate's files change by `gate install` only",
+                hint=f"merge {candidate.destination} into the branch; only `gate install` changes them",
             )
 
 

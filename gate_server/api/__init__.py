@@ -1,0 +1,1 @@
+"""The gate over HTTP: authenticate, parse, one call, render."""

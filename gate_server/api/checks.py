@@ -1,0 +1,72 @@
+"""`/api/v1/checks`: ask ahead of a merge, look at what was judged."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from gate_server.api.bodies import (
+    CheckPath,
+    CheckRequest,
+    ErrorBody,
+    ListQuery,
+    WaitQuery,
+    check_body,
+    verdict_body,
+)
+from gate_server.door.context import services
+from gate_server.door.security import API, require
+from gate_server.model import Check, Verdict
+
+checks = APIBlueprint("checks", __name__, url_prefix="/api/v1/checks")
+ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 404: ErrorBody, 422: ErrorBody, 503: ErrorBody}
+
+
+@checks.post("", responses=ERRORS, summary="Judge a merge before it is made")
+def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int]:
+    """Judge what a merge would make; 200 with the verdict, 202 while the check runs."""
+    require(API)
+    here = services()
+    asked = here.checks.ask_ahead("api", "api", body.repository, body.source, body.destination)
+    check, verdict = asked.check, asked.verdict
+    if verdict is None and check is not None:
+        check, verdict = _awaited(check, query.wait)
+    here.checks.answered(asked, verdict)
+    return verdict_body(verdict, check), 200 if verdict else 202
+
+
+@checks.get("", responses=ERRORS, summary="The newest checks")
+def list_checks(query: ListQuery) -> dict[str, Any]:
+    """Return checks, newest first."""
+    require(API)
+    here = services()
+    found = here.store.checks.listed(repository=query.repository, limit=query.limit)
+    return {"checks": [verdict_body(check.verdict, check) | _names(check) for check in found]}
+
+
+@checks.get("/<string:check_id>", responses=ERRORS, summary="One check with every result")
+def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
+    """Return a check; `?wait=SECONDS` waits for its verdict."""
+    require(API)
+    check, verdict = _awaited(services().checks.get(path.check_id), query.wait)
+    return check_body(check, verdict)
+
+
+def _awaited(check: Check, wait_s: float) -> tuple[Check, Verdict | None]:
+    here = services()
+    if check.state != "done" and wait_s > 0:
+        here.waiting.until_done(check.id, min(wait_s, here.settings.wait_s))
+        check = here.checks.get(check.id)
+    return check, here.checks.verdict_of(check)
+
+
+def _names(check: Check) -> dict[str, Any]:
+    return {
+        "repository": check.repository,
+        "destination": check.destination,
+        "source_name": check.source_name,
+        "state": check.state,
+        "created_at": check.created_at.isoformat(),
+    }

@@ -1,0 +1,36 @@
+"""`POST /hooks/lakefs`: what lakeFS calls before a merge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+
+from gate_server.api.bodies import ErrorBody, VerdictBody, verdict_body
+from gate_server.door.context import services
+from gate_server.door.security import HOOK, require
+from gate_server.lakefs.events import parse_event
+from gate_server.policy.decide import answer
+
+hooks = APIBlueprint("hooks", __name__, url_prefix="/hooks")
+
+
+@hooks.post(
+    "/lakefs",
+    responses={200: VerdictBody, 412: VerdictBody, 503: VerdictBody, 401: ErrorBody, 422: ErrorBody},
+    summary="Judge the merge that waits",
+)
+def judge_merge() -> tuple[dict[str, Any], int]:
+    """Answer lakeFS's pre-merge webhook: 200 lets the merge through, all else blocks it."""
+    require(HOOK)
+    event = parse_event(request.get_json())
+    here = services()
+    asked = here.checks.ask_by_hook(event)
+    verdict, check = asked.verdict, asked.check
+    if verdict is None and check is not None and here.waiting.until_done(check.id, here.settings.wait_s):
+        check = here.checks.get(check.id)
+        verdict = here.checks.verdict_of(check)
+    here.checks.answered(asked, verdict)
+    status = answer(verdict)[0] if verdict else 503
+    return verdict_body(verdict, check), status

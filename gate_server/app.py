@@ -1,0 +1,120 @@
+"""Puts the service together: settings, policy, store, lakeFS, API and pages."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.security import HTTPBearer
+from flask_openapi3.openapi import OpenAPI
+
+from gate_server.api.checks import checks
+from gate_server.api.health import health
+from gate_server.api.hooks import hooks
+from gate_server.api.installations import installations
+from gate_server.api.reverts import reverts
+from gate_server.checks.judge import Judge
+from gate_server.checks.service import CheckService
+from gate_server.checks.waiting import Waiting
+from gate_server.door.context import KEY, Services
+from gate_server.door.errors import handle_errors, on_wrong_shape
+from gate_server.door.security import API, HOOK, require
+from gate_server.engine.suites import read_suite
+from gate_server.engine.version import ENGINE_VERSION
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.connect import connect
+from gate_server.model import Policy
+from gate_server.policy.load import load_policy
+from gate_server.settings import Settings
+from gate_server.store.store import Store, open_store
+from gate_server.web.pages import web
+from gate_server.workers.runner import Runner
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy in a file, with the suites beside it.
+
+    Raises
+    ------
+    PolicyErrors
+        With every finding.
+    """
+    return load_policy(str(path), lambda name: Path(name).read_bytes(), read_suite)
+
+
+def make_services(settings: Settings) -> Services:
+    """Return what a door needs: raises `ConfigError` or `CouldNotTell` where that cannot be had."""
+    lakefs = connect(timeout_s=settings.lakefs_timeout_s)
+    store = open_store(settings.database)
+    policy = read_policy(settings.policy)
+    return Services(
+        settings=settings,
+        lakefs=lakefs,
+        store=store,
+        policy=policy,
+        checks=CheckService(lakefs, store, policy),
+        waiting=Waiting(store.checks.done, settings.max_waiting),
+    )
+
+
+def make_judge(lakefs: LakeFS, store: Store, policy: Policy, settings: Settings) -> Judge:
+    """Return a judge that evaluates in children."""
+    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    return Judge(lakefs, store, policy, runner.evaluate, ENGINE_VERSION)
+
+
+def create_app(services: Services) -> Flask:
+    """Return the web application over `services`."""
+    app = OpenAPI(
+        "gate_server",
+        info=Info(title="lakefs-gate", version="1"),
+        doc_prefix="",
+        doc_url="/openapi.json",
+        security_schemes={"token": HTTPBearer(bearerFormat="token")},
+        validation_error_callback=on_wrong_shape,
+    )
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        SECRET_KEY=secrets.token_bytes(32),  # one web process: sessions end with it
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=services.settings.public_url.startswith("https://"),
+        SESSION_COOKIE_NAME="gate_session",
+    )
+    app.extensions[KEY] = services
+    handle_errors(app)
+
+    @app.before_request
+    def _before() -> None:
+        # Before flask-openapi3 parses a body: who knocks comes first, and malformed JSON is a 400.
+        if request.path.startswith("/hooks/"):
+            require(HOOK)
+        elif request.path.startswith("/api/"):
+            require(API)
+        if request.method in ("POST", "PUT") and request.path.startswith(("/hooks/", "/api/")):
+            request.get_json()
+
+    @app.after_request
+    def _after(answer: Response) -> Response:
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    for room in (hooks, checks, reverts, installations, health):
+        app.register_api(room)
+    app.register_blueprint(web)
+    return app
+
+
+HEADERS: dict[str, Any] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}

@@ -1,0 +1,1 @@
+"""Checks: from what was asked to a verdict that is remembered."""

@@ -1,0 +1,109 @@
+"""What the door calls: ask for a judgement, wait for it, answer it. No heavy work here (D6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gate_server.errors import CouldNotTell, NotFound
+from gate_server.lakefs.candidates import candidate_of_event, predict
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.commits import Commits
+from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
+from gate_server.policy.decide import answer, could_not_tell, decide
+from gate_server.store.records import Kind
+from gate_server.store.store import Store
+from gate_server.store.times import now
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An ask on its way. ``verdict`` is there when it was known at once; else ``check`` is awaited."""
+
+    ask_id: str
+    check: Check | None
+    verdict: Verdict | None
+
+
+class CheckService:
+    """Takes asks, finds known verdicts, joins open checks, answers."""
+
+    def __init__(self, lakefs: LakeFS, store: Store, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self._commits = Commits(lakefs)
+
+    def ask_by_hook(self, event: Event) -> Asked:
+        """Ask for the candidate of a pre-merge event."""
+        details = dump(event)
+        try:
+            candidate = self._candidate(event)
+        except CouldNotTell as error:
+            return self._unknown("hook", "hook", details, error)
+        if self._is_own_merge(candidate):
+            ask_id = self.store.asks.create("hook", "hook", details, None)
+            return Asked(ask_id, None, Verdict(Outcome.PASS, True))
+        return self._ask("hook", "hook", details, candidate, event.merge_source)
+
+    def ask_ahead(self, kind: Kind, principal: str, repository: str, source: str, destination: str) -> Asked:
+        """Ask what merging `source` into `destination` would be judged as; raises `NotFound` for names."""
+        details = {"repository": repository, "source": source, "destination": destination}
+        try:
+            candidate = predict(self._commits, repository, source, destination)
+        except CouldNotTell as error:
+            return self._unknown(kind, principal, details, error)
+        return self._ask(kind, principal, details, candidate, source)
+
+    def verdict_of(self, check: Check) -> Verdict | None:
+        """Return the verdict of a check as of now, None while it is not done."""
+        if check.state != "done":
+            return None
+        if check.failure is None and check.plan is not None and check.policy_digest == self.policy.digest:
+            return decide(check.plan, check.evaluations, self.policy, now())
+        if check.verdict is None:
+            return could_not_tell(Problem("no_verdict", "the check ended without a verdict", "ask again"))
+        return check.verdict
+
+    def answered(self, asked: Asked, verdict: Verdict | None) -> None:
+        """Record what an ask was answered; None is "still running"."""
+        if verdict is None:
+            self.store.asks.answered(asked.ask_id, status=503, outcome="", summary="still running")
+            return
+        status, _ = answer(verdict)
+        self.store.asks.answered(
+            asked.ask_id, status=status, outcome=verdict.outcome.value, summary=verdict.summary
+        )
+
+    def get(self, check_id: str) -> Check:
+        """Return a check; raises `NotFound`."""
+        check = self.store.checks.get(check_id)
+        if check is None:
+            raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
+        return check
+
+    def _candidate(self, event: Event) -> Candidate:
+        if event.commit_id or self.policy.judge == "result":
+            return candidate_of_event(self._commits, event)
+        try:  # an older lakeFS sends no commit_id, and the policy says to judge what it would make
+            return predict(self._commits, event.repository, event.source_ref, event.destination)
+        except NotFound as error:
+            raise CouldNotTell(error.message, error.hint) from error
+
+    def _is_own_merge(self, candidate: Candidate) -> bool:
+        return candidate.source is not None and self.store.reverts.is_own_merge(
+            candidate.repository, candidate.destination, candidate.base.id, candidate.source.id
+        )
+
+    def _ask(
+        self, kind: Kind, principal: str, details: Mapping[str, Any], candidate: Candidate, source_name: str
+    ) -> Asked:
+        checks, digest = self.store.checks, self.policy.digest
+        known = checks.known(candidate, digest)
+        check = known or checks.open_for(candidate, digest) or checks.create(candidate, source_name, digest)
+        ask_id = self.store.asks.create(kind, principal, details, check.id)
+        return Asked(ask_id, check, self.verdict_of(known) if known else None)
+
+    def _unknown(self, kind: Kind, principal: str, details: Mapping[str, Any], error: CouldNotTell) -> Asked:
+        ask_id = self.store.asks.create(kind, principal, details, None)
+        return Asked(ask_id, None, could_not_tell(Problem(error.code, error.message, error.hint)))

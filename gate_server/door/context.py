@@ -1,0 +1,34 @@
+"""What the doors reach behind them: the services, kept on the Flask app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from gate_server.checks.service import CheckService
+from gate_server.checks.waiting import Waiting
+from gate_server.lakefs.client import LakeFS
+from gate_server.model import Policy
+from gate_server.settings import Settings
+from gate_server.store.store import Store
+
+KEY = "lakefs-gate"
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that a request may use."""
+
+    settings: Settings
+    lakefs: LakeFS
+    store: Store
+    policy: Policy
+    checks: CheckService
+    waiting: Waiting
+
+
+def services() -> Services:
+    """Return the services of the running app."""
+    return cast(Services, current_app.extensions[KEY])

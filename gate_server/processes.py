@@ -1,0 +1,169 @@
+"""The processes of `gate serve`: a supervisor with two children, web and worker.
+
+``python -m gate_server.processes web|worker`` is one of the children; settings come by the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from gate_server.app import create_app, make_judge, make_services, read_policy
+from gate_server.errors import GateError
+from gate_server.lakefs.connect import connect
+from gate_server.settings import Settings, read_settings
+from gate_server.store.store import open_store
+from gate_server.telemetry import set_up_logs
+from gate_server.workers.loop import Worker
+
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+CALM_AFTER_S = 60.0
+END_WITHIN_S = 20.0
+NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
+
+log = structlog.get_logger()
+
+
+class _Web(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads, one process: waiting hooks cost a thread each (design, processes 2)."""
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set gunicorn up."""
+        for name, value in {
+            "bind": self._bind,
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": self._settings.threads,
+            "timeout": 0,
+            "graceful_timeout": 10,
+            "keepalive": 5,
+            "loglevel": "warning",
+            "accesslog": None,
+            "proc_name": "gate-web",
+            "worker_exit": _send_waiting_away,
+            "control_socket_disable": True,
+        }.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the app, in gunicorn's worker process."""
+        services = make_services(self._settings)
+        _Web.services = services
+        return create_app(services)
+
+    services: Any = None
+
+
+def _send_waiting_away(_arbiter: Any, _worker: Any) -> None:
+    if _Web.services is not None:
+        _Web.services.waiting.close()
+
+
+def run_web(settings: Settings, host: str, port: int) -> int:
+    """Serve API and pages until SIGTERM."""
+    make_services(settings)  # say what is wrong before gunicorn starts
+    _Web(settings, host, port).run()
+    return 0
+
+
+def run_worker(settings: Settings) -> int:
+    """Judge checks until SIGTERM."""
+    lakefs = connect(timeout_s=settings.lakefs_timeout_s)
+    store = open_store(settings.database)
+    worker = Worker(store.checks, make_judge(lakefs, store, read_policy(settings.policy), settings).judge)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: worker.stop())
+    worker.run()
+    return 0
+
+
+class Supervisor:
+    """Keeps web and worker running, restarting each with backoff."""
+
+    def __init__(self, commands: Mapping[str, list[str]], environ: Mapping[str, str]) -> None:
+        self._commands = commands
+        self._environ = dict(environ)
+        self._stop = threading.Event()
+        self._failed: dict[str, int] = {}
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT, or until a child says that it can never start."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._stop.set())
+        threads = [threading.Thread(target=self._keep, args=item) for item in self._commands.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+        return max(self._failed.values(), default=0)
+
+    def _keep(self, name: str, command: list[str]) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            started = time.monotonic()
+            process = subprocess.Popen(command, env=self._environ, start_new_session=True)
+            code = self._wait(process)
+            if self._stop.is_set():
+                return
+            if code == NEVER_STARTED:
+                self._failed[name] = 2
+                self._stop.set()
+                return
+            failures = 0 if time.monotonic() - started > CALM_AFTER_S else failures + 1
+            pause = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else BACKOFF_S[0]
+            log.error("a process of the gate died and is started again", name=name, code=code, after_s=pause)
+            self._stop.wait(pause)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        while process.poll() is None and not self._stop.wait(0.1):
+            pass
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(END_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        return process.wait()
+
+
+def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -> int:
+    """Run the gate's processes; `tokens` are settings that the environment does not hold."""
+    set_up_logs(settings.log_level)
+    base = [sys.executable, "-m", "gate_server.processes"]
+    commands = {"web": [*base, "web", host, str(port)], "worker": [*base, "worker"]}
+    return Supervisor(commands, {**os.environ, **tokens}).run()
+
+
+def main(arguments: list[str]) -> int:
+    """Run one child."""
+    children: dict[str, Callable[[Settings], int]] = {
+        "web": lambda settings: run_web(settings, arguments[1], int(arguments[2])),
+        "worker": run_worker,
+    }
+    try:
+        settings = read_settings()
+        set_up_logs(settings.log_level)
+        return children[arguments[0]](settings)
+    except GateError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)  # noqa: T201
+        return NEVER_STARTED if error.exit_code == 2 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""What the forkserver loads once, so that a child starts in a tenth of a second instead of two."""
+
+import gate_server.engine.evaluate
+import gate_server.engine.lint
+import gate_server.workers.child  # noqa: F401
