@@ -1,0 +1,89 @@
+"""lakeFS's HTTP API over the embedded server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from local_lakefs.actions import ActionsError, RunNotFound
+from local_lakefs.api import (  # noqa: F401 - imported so that their operations are registered
+    actions,
+    branches,
+    commits,
+    config,
+    metadata,
+    objects,
+    refs,
+    repositories,
+    tags,
+)
+from local_lakefs.api.registry import HANDLERS, Handler, Operation, operations
+from local_lakefs.errors import LakeFSError, NotOffered, Unauthorized
+from local_lakefs.service import LocalLakeFS
+
+PREFIX = "/api/v1"
+UNAUTHENTICATED = "error authenticating request"
+
+
+def create_app(server: LocalLakeFS) -> Flask:
+    """Make the WSGI application: every operation of lakeFS's API, 501 for those not offered."""
+    app = Flask("local_lakefs", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False
+    for item in operations():
+        path = re.sub(r"{(\w+)}", r"<\1>", item.path)
+        app.add_url_rule(
+            PREFIX + path,
+            endpoint=item.operation,
+            view_func=_view(server, item, HANDLERS.get(item.operation)),
+            methods=[item.method],
+            provide_automatic_options=False,
+        )
+    app.add_url_rule("/healthcheck", view_func=lambda: Response(status=204))
+    app.register_error_handler(LakeFSError, _refuse)
+    app.register_error_handler(RunNotFound, lambda error: (jsonify(message=str(error)), 404))
+    app.register_error_handler(ActionsError, lambda error: (jsonify(message=str(error)), 500))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected(app))
+    return app
+
+
+def _view(
+    server: LocalLakeFS, item: Operation, handler: Handler | None
+) -> Callable[..., ResponseReturnValue]:
+    def view(**parameters: str) -> ResponseReturnValue:
+        if not item.open:
+            _authenticate(server)
+        if handler is None:
+            raise NotOffered(f"{item.operation}: not offered by the embedded lakeFS")
+        return handler(server, **parameters)
+
+    return view
+
+
+def _authenticate(server: LocalLakeFS) -> None:
+    given = request.authorization
+    if given is None or given.type != "basic":
+        raise Unauthorized(UNAUTHENTICATED)
+    if not server.credentials.admit(given.username or "", given.password or ""):
+        raise Unauthorized(UNAUTHENTICATED)
+
+
+def _refuse(error: LakeFSError) -> ResponseReturnValue:
+    return jsonify(message=error.message), error.status
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    return jsonify(message=error.description or error.name), error.code or 500
+
+
+def _unexpected(app: Flask) -> Callable[[Exception], ResponseReturnValue]:
+    def answer(error: Exception) -> ResponseReturnValue:
+        app.logger.exception("unexpected error")
+        return jsonify(message=f"{type(error).__name__}: {error}"), 500
+
+    return answer

@@ -1,0 +1,39 @@
+"""Which operations lakeFS's API has (``operations.json``), and who answers them here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+
+from flask.typing import ResponseReturnValue
+
+Handler = Callable[..., ResponseReturnValue]
+
+HANDLERS: dict[str, Handler] = {}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API; ``open`` ones need no authentication. ``path`` is under ``/api/v1``."""
+
+    operation: str
+    method: str
+    path: str
+    open: bool
+
+
+def operations() -> list[Operation]:
+    text = resources.files("local_lakefs").joinpath("operations.json").read_text()
+    return [Operation(**item) for item in json.loads(text)]
+
+
+def operation(name: str) -> Callable[[Handler], Handler]:
+    """Make a function the answer to an operation; it gets the server and the path's parameters."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[name] = handler
+        return handler
+
+    return register

@@ -1,0 +1,90 @@
+"""Runs the server: gunicorn with one worker process of many threads.
+
+One process, because the object files and SQLite's writers are coordinated inside it; threads, because a
+request waits for the hooks of a merge while those call back. The worker loads the application itself
+(no preload): SQLite connections must not cross a fork.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from local_lakefs.service import LocalLakeFS, load_credentials
+
+THREADS = 64
+KEEP_ALIVE_S = 75
+NOTICE = "An embedded lakeFS for development and tests: no lakeFS server for production."
+
+
+@dataclass(frozen=True)
+class Options:
+    """``port`` 0 takes a free one; ``ready_file`` gets JSON once the server listens."""
+
+    directory: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allow_lua_http: bool = False
+    ready_file: Path | None = None
+
+
+class Application(BaseApplication):  # type: ignore[misc]
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        # Made before the worker starts, so that the worker finds the same keys.
+        options.directory.mkdir(parents=True, exist_ok=True)
+        self._credentials = load_credentials(options.directory, os.environ)
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": f"{self._options.host}:{self._options.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": THREADS,
+            "worker_connections": 1000,
+            "keepalive": KEEP_ALIVE_S,
+            "timeout": 0,  # a hook may take as long as its own timeout says
+            "graceful_timeout": 3,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "limit_request_line": 8190,
+            "post_worker_init": self._tell,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        from local_lakefs.api import create_app
+
+        server = LocalLakeFS(self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http)
+        return create_app(server)
+
+    def _tell(self, worker: Any) -> None:
+        """Say where the server listens, once requests are answered."""
+        host, port = worker.sockets[0].getsockname()[:2]
+        url = f"http://{host}:{port}"
+        ready = {
+            "url": url,
+            "access_key_id": self._credentials.access_key_id,
+            "secret_access_key": self._credentials.secret_access_key,
+            "pid": worker.ppid,
+        }
+        print(NOTICE)  # noqa: T201 - this is a command's output
+        print(f"{url}  access key {ready['access_key_id']}  secret {ready['secret_access_key']}", flush=True)  # noqa: T201
+        if self._options.ready_file is not None:
+            temporary = self._options.ready_file.with_suffix(".writing")
+            temporary.touch(mode=0o600)
+            temporary.write_text(json.dumps(ready))
+            temporary.rename(self._options.ready_file)
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT; does not return."""
+    Application(options).run()

@@ -1,0 +1,1 @@
+"""What is kept: entries in content-addressed ranges, staged entries, object files."""

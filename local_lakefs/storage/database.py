@@ -1,0 +1,125 @@
+"""The SQLite file: schema, a connection per thread, short durable write transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS repositories (
+    uid INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    storage_namespace TEXT NOT NULL,
+    default_branch TEXT NOT NULL,
+    creation_date INTEGER NOT NULL,
+    read_only INTEGER NOT NULL,
+    metadata TEXT NOT NULL DEFAULT '{}'
+);
+CREATE TABLE IF NOT EXISTS branches (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    staging_token TEXT NOT NULL,
+    sealed_tokens TEXT NOT NULL,
+    hidden INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tags (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commits (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    committer TEXT NOT NULL,
+    message TEXT NOT NULL,
+    creation_date INTEGER NOT NULL,
+    meta_range_id TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS staging (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    token TEXT NOT NULL,
+    path TEXT NOT NULL,
+    entry TEXT,
+    PRIMARY KEY (repository, token, path)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ranges (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (repository, id)
+);
+CREATE TABLE IF NOT EXISTS meta_ranges (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (repository, id)
+);
+CREATE TABLE IF NOT EXISTS settings (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (repository, name)
+) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """One SQLite file, opened once per thread, in WAL with ``synchronous=FULL``.
+
+    A committed write transaction has been synced to disk: what was acknowledged survives a crash. Writers
+    queue on a lock of this process, so that no one spins on SQLite's busy handler.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._writer = threading.Lock()
+        connection = self._connection()
+        connection.executescript(SCHEMA)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA cache_size=-32768")
+            self._local.connection = connection
+        return connection
+
+    def all(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        return self._connection().execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._connection().execute(sql, parameters).fetchone()
+        return row
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction, committed and synced at the end, rolled back by an exception.
+
+        Keep it short; never call a hook or read a request's body inside.
+        """
+        with self._writer:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")

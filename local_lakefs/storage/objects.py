@@ -1,0 +1,101 @@
+"""The bytes of objects: one file per physical address, durable before it is told about."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from local_lakefs.errors import Gone
+
+CHUNK_BYTES = 1 << 20
+
+
+class Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file whose bytes are on disk, not yet under an address. ``checksum`` is the MD5 in hex."""
+
+    path: Path
+    checksum: str
+    size_bytes: int
+
+
+class ObjectFiles:
+    """Files under one directory, named by a digest of their physical address."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._incoming = directory / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for leftover in self._incoming.iterdir():
+            leftover.unlink()
+
+    def _file(self, address: str) -> Path:
+        digest = hashlib.sha256(address.encode()).hexdigest()
+        return self._directory / digest[:2] / digest
+
+    def receive(self, source: Readable) -> StoredFile:
+        """Stream ``source`` to a synced temporary file, which ``keep`` or ``discard`` ends."""
+        path = self._incoming / secrets.token_hex(16)
+        checksum = hashlib.md5(usedforsecurity=False)
+        size_bytes = 0
+        try:
+            with path.open("xb") as file:
+                while chunk := source.read(CHUNK_BYTES):
+                    checksum.update(chunk)
+                    size_bytes += len(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return StoredFile(path, checksum.hexdigest(), size_bytes)
+
+    def keep(self, stored: StoredFile, address: str) -> None:
+        """Put a received file under its address for good."""
+        target = self._file(address)
+        target.parent.mkdir(exist_ok=True)
+        stored.path.rename(target)
+        for directory in (target.parent, self._directory):
+            _sync_directory(directory)
+
+    def discard(self, stored: StoredFile) -> None:
+        stored.path.unlink(missing_ok=True)
+
+    def open(self, address: str) -> IO[bytes]:
+        """Open an object's bytes; raises Gone when there are none under this address."""
+        try:
+            return self._file(address).open("rb")
+        except FileNotFoundError:
+            raise Gone("No data") from None
+
+    def read(self, address: str) -> bytes:
+        with self.open(address) as file:
+            return file.read()
+
+
+def chunks(file: IO[bytes], start: int, size_bytes: int) -> Iterator[bytes]:
+    """Read ``size_bytes`` from ``start`` on, in pieces, and close the file; ends early where the bytes do."""
+    with file:
+        file.seek(start)
+        left = size_bytes
+        while left and (chunk := file.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

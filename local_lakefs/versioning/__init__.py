@@ -1,0 +1,1 @@
+"""What lakeFS calls graveler: repositories, branches, commits, merges over the stored ranges."""
