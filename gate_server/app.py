@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from flask_openapi3.models.info import Info
-from flask_openapi3.models.security import HTTPBearer
+from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
 
 from gate_server.api.checks import checks
@@ -75,7 +75,7 @@ def create_app(services: Services) -> Flask:
         info=Info(title="lakefs-gate", version="1"),
         doc_prefix="",
         doc_url="/openapi.json",
-        security_schemes={"token": HTTPBearer(bearerFormat="token")},
+        security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
         validation_error_callback=on_wrong_shape,
     )
     app.config.update(

@@ -17,7 +17,7 @@ from gate_server.errors import ConfigError
 from gate_server.model import Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
 
 Read = Callable[[str], bytes]
-ReadSuite = Callable[[str, bytes, str], Suite]
+ReadSuite = Callable[[str, str, str], Suite]
 
 TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "defaults")
 MAY_DEFAULT = (
@@ -56,7 +56,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
     read
         Gives the bytes of a path, or raises `FileNotFoundError`.
     read_suite
-        Turns a suite's name, bytes and path into a `Suite`.
+        Turns a suite's name, text and path into a `Suite`; raises `ConfigError`.
 
     Raises
     ------
@@ -82,19 +82,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
         )
     ]
     _check_names(name, rules, waivers, findings)
-    suites: dict[str, Suite] = {}
-    for rule in rules:
-        if rule.suite in suites:
-            continue
-        path = _beside(name, f"suites/{rule.suite}.json")
-        try:
-            suites[rule.suite] = read_suite(
-                rule.suite, _read(path, read, f"the suite of rule {rule.name}"), path
-            )
-        except ConfigError as error:
-            findings.append(
-                error.message if path in error.message else f"{name}:{rule.line}: {error.message}"
-            )
+    suites = _suites(name, rules, read, read_suite, findings)
     if findings:
         raise PolicyErrors(findings)
     policy = Policy(
@@ -121,6 +109,26 @@ def _read(path: str, read: Read, what: str) -> bytes:
         return read(path)
     except FileNotFoundError as error:
         raise PolicyErrors([f"{path}: {what} is not there"]) from error
+
+
+def _suites(
+    name: str, rules: Sequence[Rule], read: Read, read_suite: ReadSuite, findings: list[str]
+) -> dict[str, Suite]:
+    suites: dict[str, Suite] = {}
+    for rule in rules:
+        path = _beside(name, f"suites/{rule.suite}.json")
+        if rule.suite in suites:
+            continue
+        try:
+            text = _read(path, read, f"the suite of rule {rule.name}").decode("utf-8-sig")
+            suites[rule.suite] = read_suite(rule.suite, text, path)
+        except UnicodeDecodeError:
+            findings.append(f"{path}:1: is not UTF-8")
+        except ConfigError as error:
+            findings.append(
+                error.message if path in error.message else f"{name}:{rule.line}: {error.message}"
+            )
+    return suites
 
 
 def _beside(policy: str, name: str) -> str:

@@ -98,7 +98,10 @@ def _evaluate(job: EvaluateJob) -> Evaluation:
         )
         for item in job.obligation.objects
     ]
-    return evaluate(job.suite, objects, job.rule.format, job.rule.parameters, job.rule.limits)
+    evaluation: Evaluation = evaluate(
+        job.suite, objects, job.rule.format, job.rule.parameters, job.rule.limits
+    )
+    return evaluation
 
 
 def _opener(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

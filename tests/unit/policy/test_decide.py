@@ -1,0 +1,190 @@
+"""`decide`, by exhaustion against the design's table of outcomes."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gate_server.model import (
+    DeclaredOutcome,
+    Enforcement,
+    Evaluation,
+    Format,
+    Obligation,
+    Outcome,
+    Plan,
+    Policy,
+    Problem,
+    Result,
+    Rule,
+    Waiver,
+)
+from gate_server.policy.decide import NEVER_WAIVED, answer, could_not_tell, decide
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ORDER = [Outcome.FAIL, Outcome.ERROR, Outcome.WARN, Outcome.PASS]
+PROBLEM = Problem("x", "what happened", "what to do")
+
+
+def rule(name: str = "r", **more: object) -> Rule:
+    return Rule(name=name, paths=("**",), suite="s", format=Format("csv"), **more)  # type: ignore[arg-type]
+
+
+def policy(*rules: Rule, waivers: tuple[Waiver, ...] = ()) -> Policy:
+    return Policy(rules=rules, suites={}, waivers=waivers)
+
+
+def plan(*names: str, declared: tuple[DeclaredOutcome, ...] = ()) -> Plan:
+    obligations = tuple(Obligation(number, name, f"data/{name}.csv", ()) for number, name in enumerate(names))
+    return Plan(obligations, declared, tuple(dict.fromkeys(names)))
+
+
+def result(*, success: bool = True, severity: str = "critical", vacuous: bool = False) -> Result:
+    return Result(0, "expect_x", success, "`x` is wrong", severity=severity, vacuous=vacuous)  # type: ignore[arg-type]
+
+
+def evaluated(*results: Result, rows: int | None = 3) -> Evaluation:
+    return Evaluation("answered", results or (result(),), rows=rows)
+
+
+# kind of evaluation -> the outcome under a blocking rule with default settings
+EVALUATIONS: dict[str, tuple[Evaluation | None, Outcome]] = {
+    "holds": (evaluated(), Outcome.PASS),
+    "critical": (evaluated(result(success=False)), Outcome.FAIL),
+    "warning": (evaluated(result(success=False, severity="warning")), Outcome.WARN),
+    "info": (evaluated(result(success=False, severity="info")), Outcome.PASS),
+    "vacuous": (evaluated(result(vacuous=True)), Outcome.WARN),
+    "empty": (evaluated(rows=0), Outcome.FAIL),
+    "zero bytes": (Evaluation("answered", (), rows=0), Outcome.FAIL),
+    "unreadable": (Evaluation("unreadable", problem=PROBLEM), Outcome.FAIL),
+    "limit of data": (Evaluation("limit_of_data", problem=PROBLEM), Outcome.FAIL),
+    "error": (Evaluation("error", problem=PROBLEM), Outcome.ERROR),
+    "error without reason": (Evaluation("error"), Outcome.ERROR),
+    "unreadable without reason": (Evaluation("unreadable"), Outcome.ERROR),
+    "answered nothing": (Evaluation("answered", (), rows=3), Outcome.ERROR),
+    "answered without rows": (evaluated(rows=None), Outcome.ERROR),
+    "absent": (None, Outcome.ERROR),
+}
+
+
+def expected_of(kind: str, a_rule: Rule, *, waived: bool) -> Outcome:
+    """The design's table, written a second time."""
+    outcome = EVALUATIONS[kind][1]
+    if kind in ("empty", "zero bytes"):
+        outcome = {"fail": Outcome.FAIL, "warn": Outcome.WARN, "pass": Outcome.PASS}[a_rule.on_empty]
+    if outcome is Outcome.FAIL and (a_rule.enforcement is Enforcement.WARN or waived):
+        outcome = Outcome.WARN
+    return outcome
+
+
+@pytest.mark.parametrize("kind", EVALUATIONS)
+def test_one_rule_by_the_table(kind: str) -> None:
+    evaluation = EVALUATIONS[kind][0]
+    settings = itertools.product(
+        (Enforcement.BLOCK, Enforcement.WARN), ("block", "warn"), ("fail", "warn", "pass"), (False, True)
+    )
+    for enforcement, on_error, on_empty, waived in settings:
+        a_rule = rule(enforcement=enforcement, on_error=on_error, on_empty=on_empty)
+        waivers = (Waiver("r", "ann", "known", NOW + timedelta(days=1)),) if waived else ()
+        verdict = decide(
+            plan("r"), {0: evaluation} if evaluation else {}, policy(a_rule, waivers=waivers), NOW
+        )
+        expected = expected_of(kind, a_rule, waived=waived)
+        assert verdict.outcome is expected, (enforcement, on_error, on_empty, waived)
+        if expected is Outcome.ERROR:
+            assert verdict.allowed is (on_error == "warn")
+            assert answer(verdict) == (200 if on_error == "warn" else 503, 3)
+        else:
+            assert verdict.allowed is (expected in (Outcome.PASS, Outcome.WARN))
+            assert (
+                answer(verdict)
+                == {
+                    Outcome.PASS: (200, 0),
+                    Outcome.WARN: (200, 0),
+                    Outcome.FAIL: (412, 1),
+                }[expected]
+            )
+        assert bool(verdict.reasons) is (expected is not Outcome.PASS)
+
+
+def test_two_rules_the_strongest_wins() -> None:
+    for one, other in itertools.product(EVALUATIONS, repeat=2):
+        evaluations = {
+            number: found for number, kind in enumerate((one, other)) if (found := EVALUATIONS[kind][0])
+        }
+        verdict = decide(plan("a", "b"), evaluations, policy(rule("a"), rule("b")), NOW)
+        strongest = min(EVALUATIONS[one][1], EVALUATIONS[other][1], key=ORDER.index)
+        assert verdict.outcome is strongest, (one, other)
+        assert verdict.allowed is (strongest in (Outcome.PASS, Outcome.WARN)), (one, other)
+
+
+def test_an_error_that_may_pass_does_not_carry_one_that_may_not() -> None:
+    rules = policy(rule("a", on_error="warn"), rule("b", on_error="block"))
+    broken = Evaluation("error", problem=PROBLEM)
+    both = decide(plan("a", "b"), {0: broken, 1: broken}, rules, NOW)
+    assert (both.outcome, both.allowed) == (Outcome.ERROR, False)
+    first = decide(plan("a", "b"), {0: broken, 1: evaluated()}, rules, NOW)
+    assert (first.outcome, first.allowed) == (Outcome.ERROR, True)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "unmatched",
+        "deleted",
+        "required",
+        "lost",
+        "linked",
+        "conflict",
+        "gate_files",
+        "canary",
+        "no_commit_id",
+    ],
+)
+def test_declared_outcomes_and_waivers(kind: str) -> None:
+    for outcome in ORDER:
+        declared = DeclaredOutcome(kind, outcome, "said", rule="r", path="data/r.csv")  # type: ignore[arg-type]
+        waiver = Waiver("r", "ann", "known", NOW + timedelta(days=1))
+        plain = decide(plan(declared=(declared,)), {}, policy(rule()), NOW)
+        waived = decide(plan(declared=(declared,)), {}, policy(rule(), waivers=(waiver,)), NOW)
+        assert plain.outcome is outcome
+        may_be_waived = kind not in NEVER_WAIVED and outcome is Outcome.FAIL
+        assert waived.outcome is (Outcome.WARN if may_be_waived else outcome)
+
+
+def test_a_waiver_holds_for_its_rule_and_paths_until_it_expires() -> None:
+    bad = {0: evaluated(result(success=False))}
+    for waiver, outcome in (
+        (Waiver("r", "ann", "known", NOW + timedelta(seconds=1)), Outcome.WARN),
+        (Waiver("r", "ann", "known", NOW), Outcome.FAIL),
+        (Waiver("other", "ann", "known", NOW + timedelta(days=1)), Outcome.FAIL),
+        (Waiver("r", "ann", "known", NOW + timedelta(days=1), ("elsewhere/**",)), Outcome.FAIL),
+    ):
+        verdict = decide(plan("r"), bad, policy(rule(), waivers=(waiver,)), NOW)
+        assert verdict.outcome is outcome
+        if outcome is Outcome.WARN:
+            assert verdict.reasons[0].waived_by == "ann: known"
+
+
+def test_no_rule_passes_and_says_so() -> None:
+    verdict = decide(Plan(), {}, policy(), NOW)
+    assert (verdict.outcome, verdict.allowed, verdict.rules) == (Outcome.PASS, True, ())
+
+
+def test_a_rule_that_left_the_policy_is_no_pass() -> None:
+    verdict = decide(plan("gone"), {0: evaluated()}, policy(), NOW)
+    assert (verdict.outcome, verdict.allowed) == (Outcome.ERROR, False)
+
+
+def test_without_a_plan_nothing_is_allowed() -> None:
+    verdict = could_not_tell(PROBLEM)
+    assert (verdict.outcome, verdict.allowed, answer(verdict)) == (Outcome.ERROR, False, (503, 3))
+
+
+def test_a_missing_column_is_said_first() -> None:
+    missing = Result(1, "expect_columns", False, "`_c4` is missing: 5 columns expected, 4 found (`_c0`)")
+    verdict = decide(plan("r"), {0: evaluated(result(success=False), missing)}, policy(rule()), NOW)
+    assert verdict.reasons[0].message == missing.message
+    assert verdict.summary.startswith("FAIL: `_c4` is missing: 5 columns expected, 4 found")

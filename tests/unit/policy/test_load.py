@@ -1,0 +1,104 @@
+"""gate.yaml: what is read, and what is said about a wrong one."""
+
+from __future__ import annotations
+
+import pytest
+
+from gate_server.engine.suites import read_suite
+from gate_server.model import Enforcement, Policy
+from gate_server.policy.load import PolicyErrors, load_policy
+
+SUITE = b'{"name": "s", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "a"}}]}'
+GOOD = """\
+version: 1
+defaults:
+  branches: [main, "release-*"]
+rules:
+  - name: orders
+    paths: "orders/**/*.csv"
+    suite: s
+    format: {type: csv, types: {a: integer}}
+    enforcement: warn
+    limits: {time_s: 5}
+waivers:
+  - rule: orders
+    owner: ann
+    reason: known
+    expires: 2026-12-31T00:00:00Z
+"""
+
+
+def read(text: str, suite: bytes | None = SUITE) -> Policy:
+    files = {"p/gate.yaml": text.encode(), "p/suites/s.json": suite}
+
+    def give(name: str) -> bytes:
+        content = files.get(name)
+        if content is None:
+            raise FileNotFoundError(name)
+        return content
+
+    return load_policy("p/gate.yaml", give, read_suite)
+
+
+def findings(text: str, suite: bytes | None = SUITE) -> list[str]:
+    with pytest.raises(PolicyErrors) as caught:
+        read(text, suite)
+    return list(caught.value.findings)
+
+
+def test_a_policy_is_read() -> None:
+    policy = read(GOOD)
+    (rule,) = policy.rules
+    assert (rule.name, rule.paths, rule.branches) == ("orders", ("orders/**/*.csv",), ("main", "release-*"))
+    assert (rule.enforcement, rule.limits.time_s, rule.line) == (Enforcement.WARN, 5, 5)
+    assert policy.waivers[0].expires.tzinfo is not None
+    assert policy.suites["s"].content["expectations"][0]["type"] == "expect_column_to_exist"
+
+
+def test_the_digest_covers_what_is_said_not_how() -> None:
+    assert read(GOOD).digest == read("# a comment\n\n" + GOOD).digest
+    assert read(GOOD).digest != read(GOOD.replace("warn", "block")).digest
+    assert read(GOOD).digest != read(GOOD, SUITE.replace(b'"a"', b'"b"')).digest
+    assert read(GOOD).digest != read(GOOD.replace("reason: known", "reason: other")).digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("enforcement: warn", "enforcment: warn", 9, "did you mean `enforcement`"),
+        ("enforcement: warn", "enforcement: blok", 9, "'block', 'warn' or 'off'"),
+        ("version: 1", "version: 2", 1, "`version: 1` is needed"),
+        ("defaults:", "default:", 2, "did you mean `defaults`"),
+        ("time_s: 5", "tme_s: 5", 10, "did you mean `time_s`"),
+        ("time_s: 5", "time_s: -5", 10, "greater than 0"),
+        ("suite: s", "siute: s", 7, "did you mean `suite`"),
+        ("type: csv", "type: cvs", 8, "'csv' or 'parquet'"),
+        ("a: integer", "a: int", 8, "'integer'"),
+        ("rule: orders", "rule: order", 12, "did you mean `orders`"),
+        ("00:00:00Z", "00:00:00", 12, "a time zone is needed"),
+        ("suite: s", "suite: nope", 5, "p/suites/nope.json: the suite of rule orders is not there"),
+        ("name: orders", "name: 'a b'", 5, "should match pattern"),
+        ("  branches: [", "  paths: [", 3, "defaults: `paths` is unknown"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, words: str) -> None:
+    assert old in GOOD
+    said = findings(GOOD.replace(old, new, 1))
+    text = "\n".join(said)
+    assert words in text
+    assert f"p/gate.yaml:{line}:" in text or "suites/nope" in words
+
+
+@pytest.mark.parametrize("text", ["", "[]", "version: 1", "version: 1\nrules: {a: 1}", "a: [", "\x00", "- 1"])
+def test_no_policy_at_all_is_refused(text: str) -> None:
+    assert findings(text)
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    again = GOOD.replace("waivers:", "  - {name: orders, paths: x, suite: s, format: {type: csv}}\nwaivers:")
+    assert any("is taken by line 5" in line for line in findings(again))
+
+
+def test_a_broken_suite_is_said_with_its_file() -> None:
+    assert any(line.startswith("p/suites/s.json:1:") for line in findings(GOOD, b"{"))
+    assert any("is not UTF-8" in line for line in findings(GOOD, b"\xff\xfe{}"))

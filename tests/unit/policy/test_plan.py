@@ -1,0 +1,204 @@
+"""Rules and changes to a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gate_server.model import (
+    Candidate,
+    Change,
+    ChangeKind,
+    Changes,
+    Commit,
+    Enforcement,
+    Format,
+    ObjectIdentity,
+    Outcome,
+    Plan,
+    Policy,
+    Rule,
+    StoredObject,
+    Suite,
+)
+from gate_server.policy.plan import applied_rules, evaluation_key, make_plan
+
+CANDIDATE = Candidate("repo", "main", Commit("b" * 64, "mb"), Commit("j" * 64, "mj"), Commit("s" * 64, "ms"))
+
+
+def stored(path: str, size: int = 10, **identity: Any) -> StoredObject:
+    return StoredObject(path, ObjectIdentity(f"local://ns/data/{path}", "c", size, **identity), "j" * 64)
+
+
+def added(path: str, size: int = 10, **identity: Any) -> Change:
+    return Change(path, ChangeKind.ADDED, None, stored(path, size, **identity))
+
+
+def removed(path: str) -> Change:
+    return Change(path, ChangeKind.REMOVED, stored(path), None)
+
+
+def changes(*under: Change, **more: Any) -> Changes:
+    result = {change.path: change.new for change in under if change.new}
+    return Changes(**{"under_rules": under, "result": result, **more})
+
+
+def rule(**more: Any) -> Rule:
+    return Rule(**{"name": "r", "paths": ("data/**",), "suite": "s", "format": Format("csv"), **more})
+
+
+def policy(*rules: Rule, **more: Any) -> Policy:
+    return Policy(rules=rules, suites={"s": Suite("s", {"expectations": []})}, **more)
+
+
+def plan(a_policy: Policy, what: Changes, *, registered: bool = False) -> Plan:
+    return make_plan(a_policy, CANDIDATE, what, engine_version="1", registered=registered)
+
+
+def outcomes(made: Plan) -> list[tuple[str, Outcome, str]]:
+    return [(item.kind, item.outcome, item.path) for item in made.declared]
+
+
+def test_a_rule_is_for_its_repositories_and_branches() -> None:
+    here = rule(name="here", repositories=("re*",), branches=("main", "release-*"))
+    a_policy = policy(
+        here,
+        rule(name="other", repositories=("x",)),
+        rule(name="dev", branches=("dev",)),
+        rule(name="off", enforcement=Enforcement.OFF),
+    )
+    applied = applied_rules(a_policy, "repo", "main")
+    assert ([item.name for item in applied.rules], applied.off) == (["here"], ("off",))
+    assert applied.prefixes == ("data/",)
+    assert applied_rules(a_policy, "repo", "feature").rules == ()
+
+
+def test_every_changed_object_under_a_rule_is_an_obligation() -> None:
+    made = plan(
+        policy(rule(), rule(name="csv", paths=("**/*.csv",))), changes(added("data/a.csv"), added("data/b"))
+    )
+    assert [(item.rule, item.target) for item in made.obligations] == [
+        ("r", "data/a.csv"),
+        ("r", "data/b"),
+        ("csv", "data/a.csv"),
+    ]
+    assert made.declared == ()
+
+
+def test_markers_are_passed_over_hidden_files_are_not() -> None:
+    what = changes(
+        added("data/_SUCCESS", 0),
+        added("data/d/", 0),
+        added("data/.x", 0),
+        added("data/_h.csv"),
+        added("data/e", 0),
+    )
+    assert [item.target for item in plan(policy(rule()), what).obligations] == ["data/_h.csv", "data/e"]
+    assert [item.target for item in plan(policy(rule(hidden="skip")), what).obligations] == ["data/e"]
+    # A marker's name does not hide bytes.
+    assert len(plan(policy(rule()), changes(added("data/_SUCCESS", 5))).obligations) == 1
+
+
+@pytest.mark.parametrize(
+    ("on_delete", "expected"), [("fail", Outcome.FAIL), ("warn", Outcome.WARN), ("pass", None)]
+)
+def test_only_deletions(on_delete: str, expected: Outcome | None) -> None:
+    made = plan(policy(rule(on_delete=on_delete)), changes(removed("data/a")))
+    assert outcomes(made) == ([("deleted", expected, "data/a")] if expected else [])
+    assert (
+        outcomes(plan(policy(rule(on_delete=on_delete)), changes(removed("data/a"), added("data/b")))) == []
+    )
+
+
+def test_required_objects_have_to_be_in_the_result() -> None:
+    a_policy = policy(rule(required=("data/must.csv",)))
+    assert outcomes(plan(a_policy, changes())) == [("required", Outcome.FAIL, "data/must.csv")]
+    there = changes(result={"data/must.csv": stored("data/must.csv")})
+    assert outcomes(plan(a_policy, there)) == []
+
+
+def test_lost_objects_fail_under_a_rule() -> None:
+    assert outcomes(plan(policy(rule()), changes(lost=("data/x", "else/x")))) == [
+        ("lost", Outcome.FAIL, "data/x")
+    ]
+
+
+def test_linked_objects_fail_unless_allowed_and_are_never_cached() -> None:
+    what = changes(added("data/a", linked=True))
+    made = plan(policy(rule()), what)
+    assert outcomes(made) == [("linked", Outcome.FAIL, "data/a")]
+    allowed = plan(policy(rule(linked="allow")), what)
+    assert outcomes(allowed) == []
+    assert [item.key for item in (*made.obligations, *allowed.obligations)] == ["", ""]
+
+
+def test_the_gates_own_files_change_only_when_registered() -> None:
+    what = changes(gate_files=("_lakefs_actions/gate_pre_merge.yaml",))
+    for a_policy in (policy(), policy(rule())):
+        assert outcomes(plan(a_policy, what)) == [
+            ("gate_files", Outcome.FAIL, "_lakefs_actions/gate_pre_merge.yaml")
+        ]
+        assert outcomes(plan(a_policy, what, registered=True)) == []
+
+
+def test_a_canary_fails_even_when_registered() -> None:
+    what = changes(gate_files=("_gate/canary-1",))
+    for registered in (False, True):
+        assert outcomes(plan(policy(), what, registered=registered)) == [
+            ("canary", Outcome.FAIL, "_gate/canary-1")
+        ]
+
+
+def test_conflicts_are_errors() -> None:
+    assert outcomes(plan(policy(), changes(conflicts=("data/a",)))) == [("conflict", Outcome.ERROR, "data/a")]
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "expected"), [("pass", []), ("warn", [Outcome.WARN]), ("fail", [Outcome.FAIL])]
+)
+def test_unmatched_paths(unmatched: str, expected: list[Outcome]) -> None:
+    what = changes(added("data/a"), added("data_x"), elsewhere=("else/b", "_gate/hooks/x.lua"))
+    made = plan(policy(rule(), unmatched=unmatched), what)
+    assert [item.outcome for item in made.declared] == expected
+    assert (made.changed, made.unmatched) == (4, 2)
+
+
+def test_a_dataset_is_one_target_with_all_its_parts_in_order() -> None:
+    a_rule = rule(scope="dataset", dataset="data/{table}/", paths=("data/**/*.csv",))
+    old = {path: stored(path) for path in ("data/t/2.csv", "data/t/1.csv", "data/u/1.csv", "data/t/readme")}
+    fresh = added("data/t/3.csv")
+    assert fresh.new is not None
+    made = plan(policy(a_rule), changes(fresh, result={**old, fresh.path: fresh.new}))
+    (obligation,) = made.obligations
+    assert obligation.target == "data/t/"
+    assert [item.path for item in obligation.objects] == ["data/t/1.csv", "data/t/2.csv", "data/t/3.csv"]
+
+
+def test_an_evaluation_is_keyed_by_what_it_depends_on_and_nothing_else() -> None:
+    a_rule, item = rule(), stored("data/a")
+    key = evaluation_key(policy(a_rule), a_rule, [item], "1")
+    same = replace(
+        a_rule, name="other", enforcement=Enforcement.WARN, on_empty="pass", line=7, branches=("x",)
+    )
+    assert evaluation_key(policy(same), same, [item], "1") == key
+    assert evaluation_key(policy(a_rule), a_rule, [replace(item, commit_id="other")], "1") == key
+    other_suite = replace(policy(a_rule), suites={"s": Suite("s", {"expectations": [{}]})})
+    assert evaluation_key(other_suite, a_rule, [item], "1") != key
+    assert evaluation_key(policy(a_rule), a_rule, [item], "2") != key
+    for changed in (
+        replace(a_rule, format=Format("csv", header=False)),
+        replace(a_rule, parameters={"n": 1}),
+        replace(a_rule, limits=replace(a_rule.limits, rows=5)),
+    ):
+        assert evaluation_key(policy(changed), changed, [item], "1") != key
+    for field, value in (
+        ("physical_address", "x"),
+        ("checksum", "x"),
+        ("size_bytes", 11),
+        ("metadata", (("a", "b"),)),
+        ("content_type", "x"),
+    ):
+        moved = replace(item, identity=replace(item.identity, **{field: value}))
+        assert evaluation_key(policy(a_rule), a_rule, [moved], "1") != key
