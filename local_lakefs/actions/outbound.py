@@ -58,7 +58,7 @@ def send(
     except TimeoutError as error:
         reason = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         raise RequestFailed(_said(method, url, reason)) from error
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except Exception as error:  # a group of them, for one: whatever it is, no answer came
         raise RequestFailed(_said(method, url, _reason(error, url))) from error
 
 
@@ -141,7 +141,7 @@ def _is_loopback(url: str) -> bool:
 def _said(method: str, url: str, reason: str) -> str:
     try:
         parsed = httpx.URL(url)
-        shown = str(parsed.copy_with(password="***")) if parsed.password else url  # noqa: S106
+        shown = str(parsed.copy_with(username=parsed.username, password="***")) if parsed.password else url  # noqa: S106
     except httpx.InvalidURL:
         shown = url
     return f'{method.capitalize()} "{shown}": {reason}'

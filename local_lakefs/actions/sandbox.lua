@@ -8,7 +8,8 @@ local print_text, marshal, unmarshal, request = ...
 
 local error, getmetatable, load, pairs, rawget = error, getmetatable, load, pairs, rawget
 local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
-local concat, find, traceback, collectgarbage = table.concat, string.find, debug.traceback, collectgarbage
+local concat, find, format = table.concat, string.find, string.format
+local traceback, collectgarbage = debug.traceback, collectgarbage
 local globals = _G
 
 local function only(library, names)
@@ -160,7 +161,7 @@ function kept.require(name)
   local loader = kept.package.preload[name]
   if loader == nil then
     local missing = "module '%s' not found: \n\tno field package.preload['%s']?.lua"
-    error(kept.string.format(missing, tostring(name), tostring(name)), 2)
+    error(format(missing, tostring(name), tostring(name)), 2)
   end
   found = loader(name)
   loaded[name] = found == nil and true or found

@@ -98,7 +98,7 @@ def _failure(kind: str, message: str, stack: str) -> str:
     _, opened, rest = message.partition(_HOOK_FAILURE[0])
     if opened:
         return rest.partition(_HOOK_FAILURE[1])[0]
-    return f"runtime error: {message}" + ("\n" if message else "") + _stack(stack)
+    return f"runtime error: {message}" + (f"\n{_stack(stack)}" if stack else "")
 
 
 def _stack(stack: str) -> str:
