@@ -464,10 +464,34 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class KeptPath:
+    """A path that a revert does not take back with the rest.
+
+    ``source`` says what is to be there: the branch's own, what `gate install` wrote, or nothing.
+    """
+
+    path: str
+    source: Literal["branch", "installed", "absent"]
+
+
+@dataclass(frozen=True)
 class RevertPlan:
     """What a revert would change on a branch.
 
-    ``keep`` maps a kept path to what is to be there: None for main's own, else the bytes' digest.
+    Parameters
+    ----------
+    added, changed, removed
+        Objects that would differ from the branch's head, kept paths left out.
+    commits
+        How many commits of the branch it would go back over.
+    guarded
+        The guard of reverts is installed on the head, so the revert is an atomic compare-and-set (H6).
+    keep
+        Kept paths, the gate's own files that have to be put right among them.
+    gate_files
+        What happens to the gate's own files, empty when nothing has to.
+    unchanged
+        There is nothing to do.
     """
 
     repository: str
@@ -480,8 +504,9 @@ class RevertPlan:
     removed: int = 0
     commits: int = 0
     guarded: bool = False
-    keep: tuple[str, ...] = ()
+    keep: tuple[KeptPath, ...] = ()
     gate_files: str = ""
+    unchanged: bool = False
     notes: tuple[str, ...] = ()
 
 

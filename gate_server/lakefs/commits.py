@@ -46,7 +46,7 @@ class Commits:
             if error.http_status == 404:
                 raise NotFound(f"lakeFS has no {ref} in repository {repository}", error.message) from error
             raise
-        commit = _commit(data)
+        commit = parse_commit(data)
         with self._lock:
             self._known[repository, commit.id] = commit
             while len(self._known) > REMEMBERED:
@@ -65,11 +65,12 @@ class Commits:
             raise
         return self.get(repository, data["commit_id"])
 
-    def first_parents(self, repository: str, ref: str) -> Iterator[Commit]:
-        """Yield the commits of `ref`'s first-parent line, newest first."""
+    def first_parents(self, repository: str, ref: str, *, stop_at: str = "") -> Iterator[Commit]:
+        """Yield the commits of `ref`'s first-parent line, newest first, up to `stop_at` when it is on it."""
         path = repository_url(repository, "refs", ref, "commits")
-        for data in self._lakefs.pages(path, first_parent=True):
-            yield _commit(data)
+        bounds = {"stop_at": stop_at} if stop_at else {}
+        for data in self._lakefs.pages(path, first_parent=True, **bounds):
+            yield parse_commit(data)
 
     def merge_base(self, repository: str, source: str, destination: str) -> Commit:
         """Return the commit that a merge of `source` into `destination` would start from."""
@@ -77,7 +78,8 @@ class Commits:
         return self.get(repository, found["base_commit_id"])
 
 
-def _commit(data: dict[str, object]) -> Commit:
+def parse_commit(data: dict[str, object]) -> Commit:
+    """Return lakeFS's JSON of a commit as `Commit`."""
     return Commit(
         id=str(data["id"]),
         metarange=str(data["meta_range_id"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from sqlalchemy import Engine, insert, select, update
 
@@ -51,14 +52,17 @@ class Reverts:
                 update(reverts).where(reverts.c.id == revert_id).values(merged_base=merged_base)
             )
 
-    def close(self, revert: Revert) -> None:
-        """Record the outcome."""
+    def close(self, revert: Revert, *, branch_left: bool = False) -> None:
+        """Record the outcome; with `branch_left` it stays unfinished, for `sweep` to delete the branch."""
         with self._engine.begin() as connection:
             connection.execute(
                 update(reverts)
                 .where(reverts.c.id == revert.id)
                 .values(
-                    state=revert.state, commit_id=revert.commit_id, record=dump(revert), finished_at=now()
+                    state=revert.state,
+                    commit_id=revert.commit_id,
+                    record=dump(revert),
+                    finished_at=None if branch_left else now(),
                 )
             )
 
@@ -89,8 +93,10 @@ class Reverts:
         with reading(self._engine) as connection:
             return [load(Revert, record) for record in connection.execute(query).scalars()]
 
-    def unfinished(self) -> list[tuple[Revert, str]]:
+    def unfinished(self, *, older_than_s: float = 0.0) -> list[tuple[Revert, str]]:
         """Return reverts that were never closed, each with the branch it may have left."""
-        query = select(reverts.c.record, reverts.c.temporary_branch).where(reverts.c.finished_at.is_(None))
+        query = select(reverts.c.record, reverts.c.temporary_branch).where(
+            reverts.c.finished_at.is_(None), reverts.c.created_at <= now() - timedelta(seconds=older_than_s)
+        )
         with reading(self._engine) as connection:
             return [(load(Revert, record), branch) for record, branch in connection.execute(query)]

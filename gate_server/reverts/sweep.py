@@ -1,0 +1,54 @@
+"""Reverts that broke off: their branches are deleted and their outcome is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from gate_server.errors import GateError, LakeFSError, NotFound
+from gate_server.lakefs.branches import Branches
+from gate_server.model import Revert
+from gate_server.reverts.context import RevertContext
+from gate_server.reverts.verify import find_commit, undo_command
+
+BROKEN_OFF_AFTER_S = 600.0
+
+
+def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -> list[Revert]:
+    """Finish every revert that has been open for longer than `older_than_s`; return them.
+
+    A revert whose branch or outcome lakeFS does not tell stays open for the next time.
+    """
+    finished = []
+    for revert, branch in context.store.reverts.unfinished(older_than_s=older_than_s):
+        try:
+            _delete(context, revert.repository, branch)
+            outcome = _outcome(context, revert) if revert.state == "planned" else revert
+        except GateError as error:
+            finished.append(replace(revert, notes=(*revert.notes, f"not yet finished: {error.message}")))
+            continue
+        context.store.reverts.close(outcome)
+        finished.append(outcome)
+    return finished
+
+
+def _delete(context: RevertContext, repository: str, branch: str) -> None:
+    try:
+        Branches(context.lakefs, repository).delete(branch)
+    except LakeFSError as error:
+        if error.http_status != 404:
+            raise
+
+
+def _outcome(context: RevertContext, revert: Revert) -> Revert:
+    try:
+        made = find_commit(context, revert, context.commits.head(revert.repository, revert.branch))
+    except NotFound as error:
+        return replace(revert, state="failed", message=f"broke off, and {error.message}")
+    if made is None:
+        return replace(revert, state="failed", message=f"broke off; {revert.branch} was not put back by it")
+    before = made.parents[0]
+    state: Literal["applied", "moved"] = "applied" if before == revert.from_commit else "moved"
+    message = f"broke off after {revert.branch} was put back; not checked further"
+    undo = undo_command(revert, before)
+    return replace(revert, state=state, commit_id=made.id, message=message, undo=undo)
