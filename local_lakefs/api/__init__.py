@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from local_lakefs.actions import ActionsError, RunNotFound
 from local_lakefs.api import (  # noqa: F401 - imported so that their operations are registered
@@ -22,6 +22,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     tags,
 )
 from local_lakefs.api.registry import HANDLERS, Handler, Operation, operations
+from local_lakefs.api.schema import check_body, check_parameters
 from local_lakefs.errors import LakeFSError, NotOffered, Unauthorized
 from local_lakefs.service import LocalLakeFS
 
@@ -60,6 +61,9 @@ def _view(
             _authenticate(server)
         if handler is None:
             raise NotOffered(f"{item.operation}: not offered by the embedded lakeFS")
+        check_parameters(request, item.parameters)
+        if item.body is not None:
+            check_body(request, item.body)
         return handler(server, **parameters)
 
     return view
@@ -78,6 +82,8 @@ def _refuse(error: LakeFSError) -> ResponseReturnValue:
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, NotFound | MethodNotAllowed):
+        return jsonify(message="invalid API endpoint"), 404
     return jsonify(message=error.description or error.name), error.code or 500
 
 

@@ -1,28 +1,19 @@
-"""Reading what a request says, with lakeFS's defaults and limits."""
+"""What a request says, with lakeFS's defaults. Types were checked before (``schema``)."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import request
 
-from local_lakefs.errors import BadRequest, NotOffered
+from local_lakefs.errors import NotOffered
 
 DEFAULT_PER_PAGE = 100
 MAX_PER_PAGE = 1000
 
-T = TypeVar("T")
-
 
 def text(name: str, default: str = "") -> str:
     return clean(request.args.get(name, default))
-
-
-def required(name: str) -> str:
-    value = request.args.get(name)
-    if value is None:
-        raise BadRequest(f'parameter "{name}" in query has an error: value is required but missing')
-    return clean(value)
 
 
 def clean(value: str) -> str:
@@ -32,84 +23,53 @@ def clean(value: str) -> str:
 
 def flag(name: str, default: bool = False) -> bool:
     value = request.args.get(name)
-    if value is None:
-        return default
-    if value.lower() not in {"true", "false", "1", "0", "t", "f"}:
-        raise BadRequest(f'parameter "{name}" in query has an error: value {value}: an invalid boolean')
-    return value.lower() in {"true", "1", "t"}
+    return default if value is None else value[0] in "1tT"
 
 
 def amount() -> int:
     """Return how many results a page shall have: 100 unless asked, at most 1,000."""
-    value = request.args.get("amount")
-    if value is None:
-        return DEFAULT_PER_PAGE
-    try:
-        number = int(value)
-    except ValueError:
-        raise BadRequest(
-            f'parameter "amount" in query has an error: value {value}: an invalid integer'
-        ) from None
+    number = int(request.args.get("amount", DEFAULT_PER_PAGE))
     return min(number, MAX_PER_PAGE) if number > 0 else DEFAULT_PER_PAGE
 
 
-def _schema_error(name: str, problem: str) -> BadRequest:
-    return BadRequest(f'request body has an error: doesn\'t match schema: Error at "/{name}": {problem}')
-
-
 class Body:
-    """A JSON object that a request carries; wrong types are refused as lakeFS's schema does."""
+    """The JSON object that a request carries."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        self.values = values
-
-    def required(self, name: str, kind: type[T]) -> T:
-        value = self.optional(name, kind)
-        if value is None:
-            raise _schema_error(name, f'property "{name}" is missing')
-        return value
-
-    def optional(self, name: str, kind: type[T]) -> T | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _schema_error(name, f"value must be {_KINDS.get(kind, kind.__name__)}")
-        if isinstance(value, str):
-            return clean(value)  # type: ignore[return-value]
-        return value
+        self._values = values
 
     def text(self, name: str) -> str:
-        return self.optional(name, str) or ""
+        """Return a text; empty when it is not there."""
+        return clean(self._values.get(name) or "")
+
+    def texts(self, name: str) -> list[str]:
+        return [clean(value) for value in self._values.get(name) or []]
 
     def flag(self, name: str) -> bool:
-        return bool(self.optional(name, bool))
+        return bool(self._values.get(name))
+
+    def number(self, name: str) -> int | None:
+        value = self._values.get(name)
+        return None if value is None else int(value)
 
     def metadata(self, name: str = "metadata") -> dict[str, str]:
-        values: dict[Any, Any] = self.optional(name, dict) or {}
-        if not all(isinstance(value, str) for value in values.values()):
-            raise _schema_error(name, "value must be a string")
-        return {clean(key): clean(value) for key, value in values.items()}
+        return {clean(key): clean(value) for key, value in (self._values.get(name) or {}).items()}
+
+    def inner(self, name: str) -> Body | None:
+        values = self._values.get(name)
+        return None if values is None else Body(values)
+
+    def __contains__(self, name: str) -> bool:
+        return self._values.get(name) is not None
 
 
-_KINDS = {str: "a string", bool: "a boolean", int: "an integer", dict: "an object", list: "an array"}
+def body() -> Body:
+    return Body(request.get_json() if request.get_data() else {})
 
 
-def body(*, may_be_missing: bool = False) -> Body:
-    """Return the request's JSON object."""
-    if may_be_missing and not request.get_data():
-        return Body({})
-    values = request.get_json(force=True, silent=True)
-    if not isinstance(values, dict):
-        raise BadRequest("request body has an error: failed to decode request body: not a JSON object")
-    return Body(values)
-
-
-def body_list() -> list[Any]:
-    values = request.get_json(force=True, silent=True)
-    if not isinstance(values, list):
-        raise BadRequest("request body has an error: failed to decode request body: not a JSON array")
-    return values
+def bodies() -> list[Body]:
+    """Return the objects of a request that carries a list."""
+    return [Body(values) for values in request.get_json()]
 
 
 def must_be_new() -> bool:

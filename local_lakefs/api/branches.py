@@ -32,7 +32,7 @@ def list_branches(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
 @operation("createBranch")
 def create_branch(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
     body = arguments.body()
-    name, source = body.required("name", str), body.required("source", str)
+    name, source = body.text("name"), body.text("source")
     try:
         check_branch(name)
     except BadRequest as error:
@@ -69,7 +69,7 @@ def delete_branch(server: LocalLakeFS, repository: str, branch: str) -> Response
 @operation("resetBranch")
 def reset_branch(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
     body = arguments.body()
-    kind, path, force = body.required("type", str), body.text("path"), body.flag("force")
+    kind, path, force = body.text("type"), body.text("path"), body.flag("force")
     check_branch(branch)
     target = server.repositories.get(repository)
     match kind:
@@ -86,7 +86,7 @@ def reset_branch(server: LocalLakeFS, repository: str, branch: str) -> ResponseR
 
 @operation("hardResetBranch")
 def hard_reset_branch(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    ref = check_ref(arguments.required("ref"))
+    ref = check_ref(arguments.text("ref"))
     check_branch(branch)
     target = server.repositories.get(repository)
     resetting.hard_reset(target, branch, ref, force=arguments.flag("force"))
@@ -94,18 +94,18 @@ def hard_reset_branch(server: LocalLakeFS, repository: str, branch: str) -> Resp
 
 
 def _overrides(body: arguments.Body) -> changes.Overrides:
-    values = body.optional("commit_overrides", dict)
-    if values is None:
+    overrides = body.inner("commit_overrides")
+    if overrides is None:
         return changes.Overrides()
-    overrides = arguments.Body(values)
-    has_metadata = overrides.optional("metadata", dict) is not None
-    return changes.Overrides(overrides.text("message"), overrides.metadata() if has_metadata else None)
+    return changes.Overrides(
+        overrides.text("message"), overrides.metadata() if "metadata" in overrides else None
+    )
 
 
 @operation("revertBranch")
 def revert_branch(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
     body = arguments.body()
-    ref, parent_number = body.required("ref", str), body.required("parent_number", int)
+    ref, parent_number = body.text("ref"), body.number("parent_number") or 0
     check_branch(branch)
     check_ref(ref)
     if parent_number < 0:
@@ -127,7 +127,7 @@ def revert_branch(server: LocalLakeFS, repository: str, branch: str) -> Response
 @operation("cherryPick")
 def cherry_pick(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
     body = arguments.body()
-    ref, parent_number = body.required("ref", str), body.optional("parent_number", int)
+    ref, parent_number = body.text("ref"), body.number("parent_number")
     check_branch(branch)
     check_ref(ref)
     if parent_number is not None and parent_number <= 0:

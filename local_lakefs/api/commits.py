@@ -16,14 +16,14 @@ from local_lakefs.storage.comparing import diff
 from local_lakefs.versioning import changes, commits
 from local_lakefs.versioning.commits import Commit
 from local_lakefs.versioning.names import check_branch, check_ref
-from local_lakefs.versioning.references import resolve_commit
+from local_lakefs.versioning.references import commit_id
 from local_lakefs.versioning.repositories import Repository
 
 
 @operation("commit")
 def commit(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
     body = arguments.body()
-    message = body.required("message", str)
+    message = body.text("message")
     check_branch(branch)
     made = changes.commit(
         server.repositories.get(repository),
@@ -32,7 +32,7 @@ def commit(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnV
         committer=USERNAME,
         message=message,
         metadata=body.metadata(),
-        date=body.optional("date", int),
+        date=body.number("date"),
         source_meta_range=request.args.get("source_metarange"),
         allow_empty=body.flag("allow_empty"),
         force=body.flag("force"),
@@ -44,7 +44,7 @@ def commit(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnV
 def get_commit(server: LocalLakeFS, repository: str, commitId: str) -> ResponseReturnValue:
     target = server.repositories.get(repository)
     try:
-        return jsonify(answers.commit(resolve_commit(target, commitId)))
+        return jsonify(answers.commit(commits.get(target, commit_id(target, commitId))))
     except NotFound:
         raise NotFound("commit not found") from None
     except LakeFSError as error:
@@ -75,7 +75,7 @@ def log_commits(server: LocalLakeFS, repository: str, ref: str) -> ResponseRetur
 
 def _resolve(repository: Repository, ref: str, what: str) -> Commit:
     try:
-        return resolve_commit(repository, ref)
+        return commits.get(repository, commit_id(repository, ref))
     except LakeFSError as error:
         raise error.within(what) from None
 

@@ -65,7 +65,7 @@ def _metadata_of_headers() -> dict[str, str]:
 
 @operation("uploadObject")
 def upload_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path, force = arguments.required("path"), arguments.flag("force")
+    path, force = arguments.text("path"), arguments.flag("force")
     target = server.repositories.get(repository)
     _require_branch(target, branch)
     check_path(path)
@@ -92,7 +92,7 @@ def upload_object(server: LocalLakeFS, repository: str, branch: str) -> Response
 
 @operation("uploadObjectPreflight")
 def upload_object_preflight(_: LocalLakeFS, **_path: str) -> ResponseReturnValue:
-    arguments.required("path")
+    arguments.text("path")
     return answers.empty()
 
 
@@ -100,14 +100,17 @@ def _claimed_entry(
     target: Repository, body: arguments.Body, full_address: str, checksum: str, metadata: dict[str, str]
 ) -> Entry:
     """Make an entry from what a client says about data that lies somewhere already."""
+    scheme = target.storage_namespace.partition("://")[0]
+    if full_address.partition("://")[0] != scheme:
+        raise BadRequest(f"physical address is not valid for block adapter: {scheme}")
     data = f"{target.storage_namespace.rstrip('/')}/data/"
     relative = full_address.startswith(data)
-    mtime = body.optional("mtime", int)
+    mtime = body.number("mtime")
     return Entry(
         address=full_address[len(data) - len("data/") :] if relative else full_address,
         relative=relative,
         checksum=checksum,
-        size_bytes=body.required("size_bytes", int),
+        size_bytes=body.number("size_bytes") or 0,
         mtime=int(time.time()) if mtime is None else mtime,
         content_type=body.text("content_type") or uploads.DEFAULT_CONTENT_TYPE,
         metadata=metadata,
@@ -116,8 +119,8 @@ def _claimed_entry(
 
 @operation("stageObject")
 def stage_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path, body = arguments.required("path"), arguments.body()
-    address, checksum = body.required("physical_address", str), body.required("checksum", str)
+    path, body = arguments.text("path"), arguments.body()
+    address, checksum = body.text("physical_address"), body.text("checksum")
     target = server.repositories.get(repository)
     check_branch(branch)
     check_path(path)
@@ -130,7 +133,7 @@ def stage_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseR
 
 @operation("getPhysicalAddress")
 def get_physical_address(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path = arguments.required("path")
+    path = arguments.text("path")
     target = server.repositories.get(repository)
     if arguments.flag("presign"):
         raise BadRequest("operation not supported")
@@ -140,9 +143,10 @@ def get_physical_address(server: LocalLakeFS, repository: str, branch: str) -> R
 
 @operation("linkPhysicalAddress")
 def link_physical_address(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path, body = arguments.required("path"), arguments.body()
-    address = arguments.Body(body.required("staging", dict)).text("physical_address")
-    checksum = body.required("checksum", str).strip('" \t\r\n')
+    path, body = arguments.text("path"), arguments.body()
+    staging_location = body.inner("staging") or arguments.Body({})
+    address = staging_location.text("physical_address")
+    checksum = body.text("checksum").strip('" \t\r\n')
     target = server.repositories.get(repository)
     check_branch(branch)
     check_path(path)
@@ -158,8 +162,8 @@ def link_physical_address(server: LocalLakeFS, repository: str, branch: str) -> 
 
 @operation("copyObject")
 def copy_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path, body = arguments.required("dest_path"), arguments.body()
-    source_path = body.required("src_path", str)
+    path, body = arguments.text("dest_path"), arguments.body()
+    source_path = body.text("src_path")
     target = server.repositories.get(repository)
     _require_branch(target, branch)
     if body.flag("shallow"):
@@ -176,8 +180,7 @@ def copy_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseRe
 
 @operation("updateObjectUserMetadata")
 def update_object_user_metadata(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path, body = arguments.required("path"), arguments.body()
-    body.required("set", dict)
+    path, body = arguments.text("path"), arguments.body()
     metadata = body.metadata("set")
     check_branch(branch)
     check_path(path)
@@ -196,7 +199,7 @@ def update_object_user_metadata(server: LocalLakeFS, repository: str, branch: st
 
 @operation("deleteObject")
 def delete_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    path = arguments.required("path")
+    path = arguments.text("path")
     check_branch(branch)
     check_path(path)
     target = server.repositories.get(repository)
@@ -208,7 +211,7 @@ def delete_object(server: LocalLakeFS, repository: str, branch: str) -> Response
 
 @operation("deleteObjects")
 def delete_objects(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnValue:
-    paths = [str(path) for path in arguments.body().required("paths", list)]
+    paths = arguments.body().texts("paths")
     if len(paths) > MAX_DELETED:
         raise BadRequest(f"request size exceeded, max paths is set to {MAX_DELETED}")
     try:
@@ -255,7 +258,7 @@ def list_objects(server: LocalLakeFS, repository: str, ref: str) -> ResponseRetu
 
 
 def _entry(server: LocalLakeFS, repository: str, ref: str) -> tuple[Repository, str, Entry]:
-    path = arguments.required("path")
+    path = arguments.text("path")
     target = server.repositories.get(repository)
     check_ref(ref)
     check_path(path)
@@ -286,9 +289,11 @@ def _headers(entry: Entry) -> dict[str, str]:
         "ETag": _etag(entry),
         "Last-Modified": formatdate(entry.mtime, usegmt=True),
         "Content-Type": entry.content_type,
-        "Accept-Ranges": "bytes",
         "Cache-Control": "no-store, must-revalidate",
         "Expires": "0",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
+        "Content-Security-Policy": "default-src 'none'",
     }
 
 

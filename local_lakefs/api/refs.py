@@ -103,7 +103,7 @@ def merge_into_branch(
     sourceRef: str,
     destinationBranch: str,
 ) -> ResponseReturnValue:
-    body = arguments.body(may_be_missing=True)
+    body = arguments.body()
     check_branch(destinationBranch, "destination")
     check_ref(sourceRef, "source")
     strategies = {"": Strategy.NONE, "dest-wins": Strategy.DESTINATION, "source-wins": Strategy.SOURCE}

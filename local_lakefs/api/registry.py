@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 
 from flask.typing import ResponseReturnValue
 
@@ -16,12 +17,18 @@ HANDLERS: dict[str, Handler] = {}
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the API; ``open`` ones need no authentication. ``path`` is under ``/api/v1``."""
+    """One operation of lakeFS's API, from its description (``api/swagger.yml`` of lakeFS 1.84).
+
+    ``path`` is under ``/api/v1``; ``open`` ones need no authentication; ``parameters`` are those of query and
+    headers, ``body`` the JSON body's schema, both as ``api.schema`` reads them.
+    """
 
     operation: str
     method: str
     path: str
-    open: bool
+    open: bool = False
+    parameters: list[dict[str, Any]] = field(default_factory=list)
+    body: dict[str, Any] | None = None
 
 
 def operations() -> list[Operation]:

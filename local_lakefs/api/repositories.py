@@ -26,8 +26,8 @@ def list_repositories(server: LocalLakeFS) -> ResponseReturnValue:
 @operation("createRepository")
 def create_repository(server: LocalLakeFS) -> ResponseReturnValue:
     body = arguments.body()
-    name = body.required("name", str)
-    namespace = body.required("storage_namespace", str)
+    name = body.text("name")
+    namespace = body.text("storage_namespace")
     if body.flag("sample_data"):
         raise BadRequest("sample data is not offered by the embedded server")
     check_repository(name)
@@ -66,8 +66,8 @@ def set_repository_metadata(server: LocalLakeFS, repository: str) -> ResponseRet
 
 @operation("deleteRepositoryMetadata")
 def delete_repository_metadata(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
-    keys = arguments.body().required("keys", list)
-    repositories.update_metadata(server.repositories.get(repository), {str(key): None for key in keys})
+    removed: dict[str, str | None] = dict.fromkeys(arguments.body().texts("keys"))
+    repositories.update_metadata(server.repositories.get(repository), removed)
     return answers.empty()
 
 
@@ -94,10 +94,7 @@ def internal_get_branch_protection_rules(server: LocalLakeFS, repository: str) -
 
 @operation("setBranchProtectionRules")
 def set_branch_protection_rules(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
-    rules = [
-        arguments.Body(rule if isinstance(rule, dict) else {}).required("pattern", str)
-        for rule in arguments.body_list()
-    ]
+    rules = [rule.text("pattern") for rule in arguments.bodies()]
     target = server.repositories.get(repository)
     protection.set_patterns(target, rules, request.headers.get("If-Match"))
     return answers.empty()
@@ -105,7 +102,7 @@ def set_branch_protection_rules(server: LocalLakeFS, repository: str) -> Respons
 
 @operation("internalCreateBranchProtectionRule")
 def internal_create_branch_protection_rule(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
-    pattern = arguments.body().required("pattern", str)
+    pattern = arguments.body().text("pattern")
     target = server.repositories.get(repository)
     protection.set_patterns(target, [*protection.patterns(target), pattern], None)
     return answers.empty()
@@ -113,7 +110,7 @@ def internal_create_branch_protection_rule(server: LocalLakeFS, repository: str)
 
 @operation("internalDeleteBranchProtectionRule")
 def internal_delete_branch_protection_rule(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
-    pattern = arguments.body().required("pattern", str)
+    pattern = arguments.body().text("pattern")
     target = server.repositories.get(repository)
     rules = protection.patterns(target)
     if pattern not in rules:

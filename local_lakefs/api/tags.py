@@ -26,12 +26,12 @@ def list_tags(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
 @operation("createTag")
 def create_tag(server: LocalLakeFS, repository: str) -> ResponseReturnValue:
     body = arguments.body()
-    name = check_tag(body.required("id", str))
+    name = check_tag(body.text("id"))
     commit_id = pointers.create_tag(
         server.repositories.get(repository),
         server.hooks,
         name,
-        body.required("ref", str),
+        body.text("ref"),
         force=body.flag("force"),
     )
     return jsonify(answers.ref(name, commit_id)), 201

@@ -34,12 +34,13 @@ def apply_changes(
     base = store.cursor(base_id)
     changed = False
     for key, entry in changes:
-        while not base.done and base.at_range_start and base.range.max_key < key:
-            writer.add_range(base.range)
-            base.next_range()
         while not base.done and base.key < key:
-            writer.add(base.key, base.entry)
-            base.next()
+            if base.at_range_start and base.range.max_key < key:
+                writer.add_range(base.range)
+                base.next_range()
+            else:
+                writer.add(base.key, base.entry)
+                base.next()
         committed = base.entry if not base.done and base.key == key else None
         if committed is not None:
             base.next()

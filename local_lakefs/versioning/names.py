@@ -22,6 +22,8 @@ def check_repository(name: str, argument: str = "repository") -> str:
 
 
 def check_branch(name: str, argument: str = "branch") -> str:
+    if not name:
+        raise LakeFSError(f"argument {argument}: {REQUIRED_VALUE}")
     if not _BRANCH.fullmatch(name):
         raise BadRequest(f"argument {argument}: branch id: {INVALID_VALUE}")
     return name

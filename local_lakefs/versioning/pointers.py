@@ -6,8 +6,8 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from local_lakefs.errors import Conflict, Forbidden, LakeFSError, NotFound
-from local_lakefs.versioning import branches, commits
-from local_lakefs.versioning.references import resolve, resolve_commit
+from local_lakefs.versioning import branches, commits, references
+from local_lakefs.versioning.references import resolve
 
 if TYPE_CHECKING:
     from local_lakefs.versioning.hooks import Hooks
@@ -106,7 +106,7 @@ def create_tag(repository: Repository, hooks: Hooks, name: str, ref: str, *, for
     if branches.find(repository, name) is not None:
         raise Conflict(f"branch name {name}: conflict found")
     _require_no_commit(repository, name)
-    commit_id = resolve_commit(repository, ref).id
+    commit_id = references.commit_id(repository, ref)
     repository.require_writable(force)
     if find_tag(repository, name) is not None:
         raise Conflict("tag already exists: not unique")

@@ -117,6 +117,14 @@ def _resolve_base(repository: Repository, base: str) -> Reference:
     return Reference(commit.id)
 
 
+def commit_id(repository: Repository, text: str) -> str:
+    """Resolve a reference to a commit's id; raises BadRequest for ``BRANCH$``."""
+    reference = resolve(repository, text)
+    if reference.staging_only:
+        raise BadRequest(f"ref: {INVALID_VALUE}: should point to a commit")
+    return reference.commit_id
+
+
 def resolve_commit(repository: Repository, text: str) -> Commit:
     """Resolve a reference to a commit; a branch means its head. Raises BadRequest for ``BRANCH$``."""
     reference = resolve(repository, text)
