@@ -1,0 +1,70 @@
+"""Whether a suite can be asked of data of a format: found before any data is read."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gate_server.engine.families import Family
+from gate_server.engine.questions import Asked, interpret
+from gate_server.model import ColumnType, Format, Problem, Suite
+
+_FAMILIES: dict[ColumnType, Family] = {
+    "string": Family.TEXT,
+    "integer": Family.NUMBER,
+    "number": Family.NUMBER,
+    "decimal": Family.DECIMAL,
+    "boolean": Family.BOOLEAN,
+    "date": Family.DATE,
+    "timestamp": Family.TIMESTAMP,
+}
+
+
+def lint(suite: Suite, fmt: Format, parameters: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the suite, each with its line and, where there are some, the valid choices.
+
+    An empty list says that `evaluate` will get an answer to every expectation, whatever the data.
+    """
+    asked, problems = interpret(suite, parameters)
+    return sorted([*problems, *format_problems(suite, asked, fmt)], key=lambda problem: problem.line or 0)
+
+
+def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[Problem]:
+    """Return where suite and format do not go together."""
+    if fmt.type != "csv":
+        return []
+    problems = list(_csv_options(suite, fmt))
+    if fmt.infer:
+        return problems
+    for one in asked:
+        for column in one.columns:
+            declared = fmt.types.get(column)
+            if _FAMILIES[declared or "string"] in one.offer.families:
+                continue
+            kind = f"declared {declared}" if declared else "text, as the rule declares no type for it"
+            problems.append(
+                Problem(
+                    "type",
+                    f"{one.type}: `{column}` is {kind}",
+                    f"add format.types: {{{column}: ...}} to the rule, or infer: true",
+                    suite.path,
+                    suite.lines[one.number] if one.number < len(suite.lines) else None,
+                )
+            )
+    return problems
+
+
+def _csv_options(suite: Suite, fmt: Format) -> list[Problem]:
+    wrong = []
+    try:
+        "".encode(fmt.encoding)
+        codecs.getincrementaldecoder(fmt.encoding)
+    except LookupError:
+        wrong.append(f"format.encoding: there is no encoding {fmt.encoding}")
+    for name, sign in (("delimiter", fmt.delimiter), ("quote", fmt.quote)):
+        if len(sign) != 1 or not sign.isascii() or sign in "\r\n\0":
+            wrong.append(f"format.{name} must be one ASCII character")
+    if fmt.delimiter == fmt.quote:
+        wrong.append("format.delimiter and format.quote are the same")
+    return [Problem("format", message, path=suite.path, line=1) for message in wrong]

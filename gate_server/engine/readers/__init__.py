@@ -1,0 +1,1 @@
+"""Objects -> one typed table, or the reason why not."""

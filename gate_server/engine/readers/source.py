@@ -1,0 +1,110 @@
+"""Brings an object's bytes here, whole and verified, within the limits; decompresses gzip."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO
+
+from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.failure import Allowance, ReadFailure
+
+CHUNK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+
+
+def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
+    """Return a temporary file (unlinked, at its start) with the object's bytes, decompressed on the way.
+
+    Raises
+    ------
+    ReadFailure
+        ``error`` when the store did not deliver what it announced, ``unreadable`` for broken gzip or a wrong
+        checksum, ``limit_of_data``.
+    """
+    target = tempfile.TemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
+    try:
+        chunks = _verified(data, allowance)
+        first = next(chunks, b"")
+        chunks = chain([first], chunks)
+        named_gzip = data.path.lower().endswith(".gz")
+        if gunzip and first and (named_gzip or first.startswith(GZIP_MAGIC)):
+            chunks = _gunzip(chunks)
+        for chunk in chunks:
+            if gunzip:
+                allowance.take_decompressed(len(chunk))
+            target.write(chunk)
+        target.seek(0)
+        return target
+    except BaseException:
+        target.close()
+        raise
+
+
+def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
+    """Yield the stream's chunks; at its end, length and checksum are as announced or this raises."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    count = 0
+    allowance.take_bytes(data.size_bytes)
+    try:
+        with data.open() as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                count += len(chunk)
+                if count > data.size_bytes:
+                    break
+                md5.update(chunk)
+                yield chunk
+    except (ReadFailure, GeneratorExit):
+        raise
+    except Exception as error:
+        raise ReadFailure(
+            "error", "read_failed", f"the object could not be read to its end ({type(error).__name__})"
+        ) from error
+    if count != data.size_bytes:
+        how = "more than" if count > data.size_bytes else f"{count:,} of"
+        raise ReadFailure(
+            "error", "wrong_length", f"the store delivered {how} the {data.size_bytes:,} bytes announced"
+        )
+    if _MD5.fullmatch(data.checksum) and md5.hexdigest() != data.checksum.lower():
+        raise ReadFailure(
+            "unreadable",
+            "checksum",
+            "content does not match its checksum",
+            hint="the object was changed in the store, or staged with a checksum that is not its own",
+        )
+
+
+def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the content of a gzip stream of one or more members (RFC 1952, 2.2)."""
+    inflater = zlib.decompressobj(wbits=31)
+    read = 0  # compressed bytes handed over
+    members = 0
+    within = False  # whether a member has begun and not ended
+    for chunk in chunks:
+        rest = chunk
+        read += len(chunk)
+        piece = b""
+        while rest or len(piece) == CHUNK_BYTES:  # a full piece: more may be waiting inside
+            try:
+                piece = inflater.decompress(rest, CHUNK_BYTES)
+            except zlib.error as error:
+                for _ in chunks:  # whether the store delivered what it announced comes first
+                    pass
+                what = "corrupt gzip" if within or not members else "bytes after the end of the gzip stream"
+                raise ReadFailure("unreadable", "gzip", what, offset_bytes=read - len(rest)) from error
+            within = True
+            if piece:
+                yield piece
+            rest = inflater.unconsumed_tail
+            if inflater.eof:
+                rest, piece = inflater.unused_data, b""
+                inflater = zlib.decompressobj(wbits=31)
+                members += 1
+                within = False
+    if within:
+        raise ReadFailure("unreadable", "gzip", "truncated gzip: it ends too early", offset_bytes=read)

@@ -1,0 +1,140 @@
+"""All objects of one obligation -> one table that Great Expectations understands."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.columns import Unconvertible, convert, infer
+from gate_server.engine.readers.csv import read_csv
+from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.parquet import read_parquet
+from gate_server.engine.readers.records import LineMap
+from gate_server.engine.readers.source import fetch
+from gate_server.model import Format
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object within the table: its first row, and its lines (CSV)."""
+
+    path: str
+    first_row: int
+    lines: LineMap | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The data, and where each row comes from."""
+
+    data: pa.Table
+    parts: tuple[Part, ...]
+
+    def place(self, row: int) -> tuple[str, int | None]:
+        """Return the path and physical line (None without lines) of `row`, or the row within its object."""
+        part = self.parts[bisect_right([part.first_row for part in self.parts], row) - 1]
+        return part.path, part.lines.line(row - part.first_row) if part.lines else None
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether rows have physical lines."""
+        return any(part.lines for part in self.parts)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the data for pandas: nullable types, so that big integers beside nulls stay exact."""
+        frame: pd.DataFrame = self.data.to_pandas(types_mapper=_NULLABLE.get, date_as_object=True)
+        return frame
+
+
+_NULLABLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+    pa.float16(): pd.Float32Dtype(),
+    pa.float32(): pd.Float32Dtype(),
+    pa.float64(): pd.Float64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype(na_value=pd.NA),
+    pa.large_string(): pd.StringDtype(na_value=pd.NA),
+}
+
+
+def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance) -> Table | None:
+    """Read all objects, in the given order, into one table. None when all of them hold nothing.
+
+    Raises
+    ------
+    ReadFailure
+        With the path of the object concerned.
+    """
+    tables: list[pa.Table] = []
+    parts: list[Part] = []
+    for data in objects:
+        try:
+            read = _read_one(data, fmt, allowance)
+        except ReadFailure as failure:
+            failure.path = failure.path or data.path
+            raise
+        if read is None:
+            continue
+        table, lines = read
+        if tables:
+            _check_same(tables[0].schema, parts[0].path, table.schema, data.path)
+        parts.append(Part(data.path, sum(one.num_rows for one in tables), lines))
+        tables.append(table)
+    if not tables:
+        return None
+    whole = Table(pa.concat_tables(tables), tuple(parts))
+    return _typed(whole, fmt) if fmt.type == "csv" else whole
+
+
+def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> tuple[pa.Table, LineMap | None] | None:
+    with fetch(data, allowance, gunzip=fmt.type == "csv") as file:
+        if file.seek(0, 2) == 0:
+            return None
+        return read_csv(file, fmt, allowance) if fmt.type == "csv" else (read_parquet(file, allowance), None)
+
+
+def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str) -> None:
+    if schema.names != first.names:
+        what = f"its columns are not those of {first_path}"
+        raise ReadFailure(
+            "unreadable", "schema_mismatch", what, hint="the objects of one dataset need one schema"
+        )
+    for mine, theirs in zip(schema, first, strict=True):
+        if mine.type != theirs.type:
+            what = f"`{mine.name}` is {mine.type} here and {theirs.type} in {first_path}"
+            raise ReadFailure("unreadable", "schema_mismatch", what, path=path)
+
+
+def _typed(table: Table, fmt: Format) -> Table:
+    data = table.data
+    for place, name in enumerate(data.column_names):
+        try:
+            column = (
+                convert(data[name], fmt.types[name])
+                if name in fmt.types
+                else (infer(data[name]) if fmt.infer else data[name])
+            )
+        except Unconvertible as error:
+            path, line = table.place(error.row)
+            raise ReadFailure(
+                "unreadable",
+                "type",
+                f"`{name}` in line {line} is not {error.needed}",
+                hint=f"the rule declares format.types.{name}: {fmt.types[name]}",
+                line=line,
+                path=path,
+            ) from error
+        data = data.set_column(place, name, column)
+    return Table(data, table.parts)
