@@ -25,9 +25,12 @@ from gate_server.door.security import API, HOOK, require
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
+from gate_server.lakefs.listings import Listings
 from gate_server.model import Policy
 from gate_server.policy.load import load_policy
+from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings
 from gate_server.store.store import Store, open_store
 from gate_server.web.pages import web
@@ -59,7 +62,13 @@ def make_services(settings: Settings) -> Services:
         policy=policy,
         checks=CheckService(lakefs, store, policy),
         waiting=Waiting(store.checks.done, settings.max_waiting),
+        reverts=make_revert_context(lakefs, store, settings),
     )
+
+
+def make_revert_context(lakefs: LakeFS, store: Store, settings: Settings) -> RevertContext:
+    """Return what a revert works with."""
+    return RevertContext(lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url)
 
 
 def make_judge(lakefs: LakeFS, store: Store, policy: Policy, settings: Settings) -> Judge:

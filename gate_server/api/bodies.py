@@ -63,6 +63,12 @@ class CheckPath(BaseModel):
     check_id: str
 
 
+class RevertPath(BaseModel):
+    """One revert."""
+
+    revert_id: str
+
+
 class ListQuery(Body):
     """Which rows, newest first."""
 

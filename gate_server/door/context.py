@@ -11,6 +11,7 @@ from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Policy
+from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings
 from gate_server.store.store import Store
 
@@ -27,6 +28,7 @@ class Services:
     policy: Policy
     checks: CheckService
     waiting: Waiting
+    reverts: RevertContext
 
 
 def services() -> Services:

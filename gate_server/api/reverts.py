@@ -1,0 +1,64 @@
+"""`/api/v1/reverts`: put a branch back to an earlier commit."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask_openapi3.blueprint import APIBlueprint
+
+from gate_server.api.bodies import ErrorBody, ListQuery, RevertPath, RevertRequest
+from gate_server.door.context import services
+from gate_server.door.security import API, require
+from gate_server.errors import NotFound
+from gate_server.model import dump
+from gate_server.reverts.apply import apply_revert
+from gate_server.reverts.plan import plan_revert
+
+reverts = APIBlueprint("reverts", __name__, url_prefix="/api/v1/reverts")
+ERRORS: dict[str | int | HTTPStatus, Any] = {
+    401: ErrorBody,
+    404: ErrorBody,
+    409: ErrorBody,
+    422: ErrorBody,
+    503: ErrorBody,
+}
+
+
+@reverts.post("", responses=ERRORS, summary="Put a branch back, or show what that would change")
+def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
+    """Revert in one call: 200 with the plan for a dry run, 201 with what was done."""
+    require(API)
+    context = services().reverts
+    plan = plan_revert(
+        context,
+        body.repository,
+        body.branch,
+        body.to,
+        reason=body.reason,
+        expected_head=body.expected_head,
+        keep=body.keep,
+    )
+    if body.dry_run:
+        return {"plan": dump(plan), "revert": None}, 200
+    done = apply_revert(context, plan, principal="api")
+    status = {"verified": 201, "unchanged": 200}.get(done.state, 409)
+    return {"plan": dump(plan), "revert": dump(done)}, status
+
+
+@reverts.get("", responses=ERRORS, summary="The newest reverts")
+def list_reverts(query: ListQuery) -> dict[str, Any]:
+    """Return reverts, newest first."""
+    require(API)
+    found = services().store.reverts.listed(repository=query.repository, limit=query.limit)
+    return {"reverts": [dump(item) for item in found]}
+
+
+@reverts.get("/<string:revert_id>", responses=ERRORS, summary="One revert")
+def one_revert(path: RevertPath) -> dict[str, Any]:
+    """Return what a revert did."""
+    require(API)
+    found = services().store.reverts.get(path.revert_id)
+    if found is None:
+        raise NotFound(f"there is no revert {path.revert_id}", "GET /api/v1/reverts lists them")
+    return {"revert": dump(found)}
