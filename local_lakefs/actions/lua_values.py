@@ -36,9 +36,8 @@ class Lua:
     def push(self, value: Any) -> Any:
         """Make a Lua value of a JSON value; lists become marked arrays."""
         if isinstance(value, str):
-            return (
-                value.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode().decode("latin-1")
-            )
+            whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return whole.encode().decode("latin-1")
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, int | float):

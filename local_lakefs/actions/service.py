@@ -75,9 +75,10 @@ class ActionsService:
         Raises
         ------
         HooksFailed
-            A hook refused. The message is lakeFS's from "pre-... hook aborted" on.
+            A hook refused. The message lists the refusals; the caller says of which event and run they are.
         InvalidAction
-            A file among the actions cannot be used, or a hook in it; lakeFS answers 500.
+            A file among the actions cannot be used, or a hook in it; lakeFS answers 500. The message is
+            whole, event and run in it.
         """
         run_id = new_run_id()
         try:
@@ -102,10 +103,11 @@ class ActionsService:
         self._store.save(run, [task.record for of_action in tasks for task in of_action])
         first_errors = [error for error in errors if error is not None]
         if first_errors:
-            message = _aborted(event, run_id, several_errors(first_errors))
+            message = several_errors(first_errors)
             if any(task.refused for of_action in tasks for task in of_action):
                 raise HooksFailed(message, run_id)
-            raise InvalidAction(message)  # only conditions that are none: lakeFS answers 500 to those
+            # only conditions that are none: lakeFS answers 500 to those
+            raise InvalidAction(_aborted(event, run_id, message))
         return run_id
 
     def run_later(self, event: HookEvent, list_actions: ListActions, read_object: ReadObject) -> None:

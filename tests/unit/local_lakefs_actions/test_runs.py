@@ -79,8 +79,8 @@ def test_after_a_failure_only_those_run_that_ask_for_it(hooks: Hooks) -> None:
     assert hooks.output(run_id, "0000_0003") == ""
     assert hooks.output(run_id, "0000_0004") == "5\n"
     assert str(caught.value) == (
-        f"pre-merge hook aborted, run id '{run_id}': 1 error occurred:\n\t* hook run id '0000_0002' failed on"
-        " action 'chain' hook 'h2': action failed: no\n\n"
+        "1 error occurred:\n\t* hook run id '0000_0002' failed on action 'chain' hook 'h2':"
+        " action failed: no\n\n"
     )
 
 

@@ -123,7 +123,7 @@ def test_status_that_refuses(hooks: Hooks, receiver: StartReceiver, status: int)
         hooks.run(webhook_action(gate.url))
     run_id = caught.value.run_id
     assert str(caught.value) == (
-        f"pre-merge hook aborted, run id '{run_id}': 1 error occurred:\n\t* hook run id '0000_0000' failed"
+        "1 error occurred:\n\t* hook run id '0000_0000' failed"
         " on action 'web action' hook 'the_hook': action failed:"
         f" webhook request failed (status code: {status})\n\n"
     )

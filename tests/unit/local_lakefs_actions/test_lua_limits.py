@@ -1,0 +1,203 @@
+"""A script cannot get out of its sandbox, nor stay longer or take more than it may."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_lakefs.actions import HooksFailed
+from tests.unit.local_lakefs_actions.harness import Hooks, lua_action
+
+
+def children() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "local_lakefs.actions.lua_child" in child.cmdline()
+    ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "while true do end",
+        "while true do pcall(error) end",
+        "local function f() return f() end f()",
+        # the one search that this interpreter has still takes long enough
+        "local s = ('a'):rep(3e6) local t = s:sub(2) .. 'b' while true do s:find(t .. 'b') end",
+        "setmetatable({}, {__gc = function() while true do end end}) collectgarbage() while true do end",
+        "local t = {} table.sort({1, 2, 3, 4}, function() while true do end end)",
+    ],
+)
+def test_a_script_without_end_is_killed(hooks: Hooks, script: str) -> None:
+    with pytest.raises(HooksFailed) as caught:
+        hooks.lua("print('begun') " + script, timeout="500ms")
+    assert "action failed: script ran longer than 0.5s" in str(caught.value)
+    assert hooks.output(caught.value.run_id).startswith("begun\nError: ")
+    assert len(children()) <= 1  # the one that waits for the next hook
+
+
+def test_finalizers_do_not_run_at_the_end(hooks: Hooks) -> None:
+    assert hooks.lua("setmetatable({}, {__gc = function() while true do end end}) print(1)") == "1\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print(string.rep('x', 1e10))",
+        "local s = 'x' while true do s = s .. s end",
+        "local t = {} for i = 1, 1e9 do t[i] = ('y'):rep(1e6) .. i end",
+        "local t = {} while true do t = {t, {}, {}, {}} end",
+    ],
+)
+def test_memory_is_limited(hooks: Hooks, script: str) -> None:
+    with pytest.raises(HooksFailed, match="runtime error: not enough memory"):
+        hooks.lua(script)
+
+
+def test_memory_that_python_takes_for_a_script_is_limited(hooks: Hooks) -> None:
+    script = "print(pcall(require('encoding/json').unmarshal, '[' .. ('{},'):rep(10e6) .. '{}]'))"
+    try:
+        printed = hooks.lua(script)
+    except HooksFailed:
+        return
+    assert printed.startswith("false\t")
+
+
+@pytest.mark.parametrize("script", ["while true do print('x') end", "print(('x'):rep(2e6))"])
+def test_output_is_limited(hooks: Hooks, script: str) -> None:
+    with pytest.raises(HooksFailed, match="output larger than 1048576 bytes") as caught:
+        hooks.lua(script)
+    assert len(hooks.output(caught.value.run_id)) < 1_100_000
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "io",
+        "os",
+        "python",
+        "dofile",
+        "loadfile",
+        "coroutine",
+        "package.loadlib",
+        "package.searchers",
+        "string.dump",
+        "debug.getregistry",
+        "debug.getupvalue",
+        "debug.setmetatable",
+        "debug.sethook",
+        "debug.getinfo",
+        "_G.io",
+        "load('return io')()",
+        "getmetatable(_G)",
+        "getmetatable(print)",
+        "package.loaded.io",
+        "package.loaded.python",
+    ],
+)
+def test_no_way_out(hooks: Hooks, expression: str) -> None:
+    assert hooks.lua(f"print({expression})") == "nil\n"
+
+
+def test_byte_code_is_refused(hooks: Hooks) -> None:
+    assert (
+        hooks.lua("print(load('\\27Lua', 'c', 'b'))") == "nil\tattempt to load a binary chunk (mode is 't')\n"
+    )
+    hooks.objects["code"] = b"\x1bLua\x52\x00"
+    with pytest.raises(HooksFailed, match="syntax error: attempt to load a binary chunk"):
+        hooks.run(
+            "name: ab\non: {pre-merge: }\nhooks: [{id: ab, type: lua, properties: {script_path: code}}]"
+        )
+
+
+def test_nothing_of_python_is_within_reach(make_hooks: Callable[..., Hooks]) -> None:
+    """Every value that a script can walk to, errors of the host's functions too, is Lua's own."""
+    script = """
+    local seen, found = {}, 0
+    local function walk(value)
+      if type(value) == "userdata" or type(value) == "thread" then error("foreign: " .. tostring(value)) end
+      if type(value) == "table" and not seen[value] then
+        seen[value], found = true, found + 1
+        for k, v in pairs(value) do walk(k) walk(v) end
+      end
+      if getmetatable(value) then walk(getmetatable(value)) end
+    end
+    walk(_G)
+    local json, http = require("encoding/json"), require("net/http")
+    local of_host = {json.marshal, json.unmarshal, http.request, print, tostring, array, require, load, error}
+    for _, f in pairs(of_host) do
+      for _, argument in pairs({print, "", 5, true, _G, setmetatable({}, {__index = error})}) do
+        local results = {pcall(f, argument)}
+        for _, result in pairs(results) do walk(result) end
+      end
+      walk({pcall(f)})
+      walk({pcall(f, nil, {}, print)})
+    end
+    print(found > 10)
+    """
+    output = make_hooks(lua_http=True).lua(script)
+    assert output.endswith("true\n")
+
+
+def test_the_child_knows_nothing_of_the_environment(
+    make_hooks: Callable[..., Hooks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "s3cret")
+    hooks = make_hooks()
+    hooks.lua("print(1)")
+    [spare] = children()
+    assert "s3cret" not in Path(f"/proc/{spare.pid}/environ").read_text()
+
+
+def test_close_ends_running_hooks_and_leaves_no_child(hooks: Hooks) -> None:
+    refused: list[str] = []
+
+    def run() -> None:
+        try:
+            hooks.lua("while true do end")
+        except HooksFailed as error:
+            refused.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not children():
+        pass
+    hooks.service.close()
+    thread.join(30)
+    assert children() == []
+    assert "the process of the Lua hook ended before the script did" in refused[0]
+    with pytest.raises(HooksFailed, match="the server is ending"):
+        hooks.lua("print(1)")
+
+
+def test_a_killed_server_leaves_no_child(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib\n"
+            "from local_lakefs.actions import ActionsService, HookEvent\n"
+            "service = ActionsService(pathlib.Path(sys.argv[1]) / 'a.db', {})\n"
+            "service.run(HookEvent('pre-merge', 'r', 'main'), lambda: [('a', sys.argv[2].encode())], None)\n",
+            str(tmp_path),
+            lua_action("while true do end"),
+        ]
+    )
+    try:
+        running: list[psutil.Process] = []
+        while not running or running[0].cpu_times().user < 0.2:  # it is in its loop
+            running = psutil.Process(server.pid).children(recursive=True)
+    finally:
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+    gone, alive = psutil.wait_procs(running, timeout=30)
+    assert (len(gone), alive) == (1, [])
