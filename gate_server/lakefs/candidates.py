@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from gate_server.errors import CouldNotTell, NotFound
-from gate_server.lakefs.commits import Commits
+from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.model import Candidate, Event
-
-_COMMIT_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def candidate_of_event(commits: Commits, event: Event) -> Candidate:
@@ -19,7 +15,7 @@ def candidate_of_event(commits: Commits, event: Event) -> Candidate:
     CouldNotTell
         When lakeFS does not have what the event names; the event is not believed.
     """
-    if not _COMMIT_ID.fullmatch(event.commit_id):
+    if not FULL_ID.fullmatch(event.commit_id):
         raise CouldNotTell(
             "the event names no commit to judge",
             "lakeFS sends `commit_id` since 1.23; for an older one set `judge: source` in the policy",
@@ -31,7 +27,7 @@ def candidate_of_event(commits: Commits, event: Event) -> Candidate:
         base = commits.get(event.repository, judged.parents[0])
         # A squash merge has one parent: the source is then known from the event alone.
         named = judged.parents[1] if len(judged.parents) > 1 else event.source_ref
-        source = commits.get(event.repository, named) if _COMMIT_ID.fullmatch(named) else None
+        source = commits.get(event.repository, named) if FULL_ID.fullmatch(named) else None
     except NotFound as error:
         raise CouldNotTell(error.message, "is this gate set to the lakeFS that sent the event?") from error
     return Candidate(event.repository, event.destination, base, judged, source)

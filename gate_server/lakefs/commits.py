@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from threading import Lock
@@ -11,6 +12,7 @@ from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.model import Commit
 
 REMEMBERED = 2000
+FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Commits:
@@ -52,6 +54,19 @@ class Commits:
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return commit
+
+    def _read(self, repository: str, ref: str) -> dict[str, object]:
+        try:
+            return dict(self._lakefs.get(repository_url(repository, "commits", ref)))
+        except LakeFSError as error:
+            if error.http_status != 404 or not FULL_ID.fullmatch(ref):
+                raise
+            # lakeFS 1.84 answers 404 for some minutes to the full id of a commit that was cherry-picked,
+            # not to a prefix of it (observed).
+            found = dict(self._lakefs.get(repository_url(repository, "commits", ref[:-1])))
+            if found["id"] != ref:
+                raise
+            return found
 
     def head(self, repository: str, branch: str) -> Commit:
         """Return the commit at the head of `branch`; a tag or a commit of that name is not taken for it."""

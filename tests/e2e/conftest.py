@@ -1,0 +1,31 @@
+"""One embedded lakeFS and one gate for the whole run; a repository of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_lakefs.testing import RunningServer, lakefs_server
+from tests.e2e.harness import HOOK_ENVIRONMENT, Gate, World, running_gate
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Give the embedded lakeFS, as a process."""
+    with lakefs_server(tmp_path_factory.mktemp("lakefs"), HOOK_ENVIRONMENT, allow_lua_http=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """Give a gate on that lakeFS, with the policy that users copy."""
+    with running_gate(server.environment, Path(tmp_path_factory.mktemp("gate"))) as running:
+        yield running
+
+
+@pytest.fixture
+def world(server: RunningServer) -> World:
+    """Give an empty repository."""
+    return World(server)

@@ -1,0 +1,178 @@
+"""The real gate as processes, for tests over HTTP. See conftest.py for the fixtures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from local_lakefs.testing import RunningServer
+
+ROOT = Path(__file__).parents[2]
+HOOK_TOKEN = "hook-token-of-the-tests"
+API_TOKEN = "api-token-of-the-tests"
+START_S = 60.0
+HOOK_ENVIRONMENT = {"LAKEFSACTION_GATE_TOKEN": HOOK_TOKEN}
+
+GATE_COMMAND = [str(Path(sys.executable).parent / "gate")]
+GOOD = b"1,2,3,4,5\n6,7,8,9,10\n"
+BAD = b"1,2,3,4\n6,7,8,9\n"
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Gate:
+    """A gate that answers."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    log: Path
+    api: httpx.Client = field(init=False)
+    hooks: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make a client for each token."""
+        self.api = self._client(API_TOKEN)
+        self.hooks = self._client(HOOK_TOKEN)
+
+    def _client(self, token: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=120)
+
+    def ask(self, repository: str, source: str, destination: str = "main", **more: Any) -> dict[str, Any]:
+        """Judge a merge ahead and return the answer."""
+        body = {"repository": repository, "source": source, "destination": destination, **more}
+        answer = self.api.post("/api/v1/checks", json=body, params={"wait": 60})
+        return dict(answer.json())
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a `gate` command through this gate."""
+        return run_gate(*arguments, env={**self.environment, "GATE_URL": self.url, **environment})
+
+
+def run_gate(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a `gate` command as a user would, without a terminal."""
+    return subprocess.run(
+        [*GATE_COMMAND, *arguments],
+        env=dict(env),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def gate_environment(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a gate: this process's without its own settings, and what is given."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("GATE_", "LAKECTL_"))}
+    return {
+        **clean,
+        **lakefs,
+        "GATE_DATA_DIR": str(data_dir),
+        "GATE_POLICY": str(ROOT / "expectations" / "gate.yaml"),
+        "GATE_HOOK_TOKEN": HOOK_TOKEN,
+        "GATE_API_TOKEN": API_TOKEN,
+        **settings,
+    }
+
+
+@contextmanager
+def running_gate(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> Iterator[Gate]:
+    """Run `gate serve` on a free port until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log = data_dir / "gate.log"
+    environment = gate_environment(lakefs, data_dir, **{"GATE_PUBLIC_URL": url, **settings})
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*GATE_COMMAND, "serve", "--port", str(port)],
+            env=environment,
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        _wait_until_up(url, process, log)
+        yield Gate(url, process, environment, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the gate did not come up:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+class World:
+    """A repository of its own on a lakeFS, driven by the official SDK."""
+
+    def __init__(self, server: RunningServer, namespace: str = "local://") -> None:
+        import lakefs
+
+        self.server = server
+        self.name = f"repo-{uuid4().hex[:12]}"
+        repository: Any = lakefs.Repository(self.name, client=server.client)
+        self.repository = repository.create(storage_namespace=f"{namespace}{self.name}")
+        self.main = self.repository.branch("main")
+
+    def uri(self, ref: str = "main") -> str:
+        """Return the address of a ref."""
+        return f"lakefs://{self.name}/{ref}"
+
+    def branch(self, name: str, source: str = "main", /, **objects: bytes | None) -> Any:
+        """Make a branch with a commit of `objects` (``__`` in a name is a slash, ``_dot_`` a dot)."""
+        paths = {key.replace("__", "/").replace("_dot_", "."): value for key, value in objects.items()}
+        return self.commit(self.repository.branch(name).create(source), paths)
+
+    def commit(self, branch: Any, objects: Mapping[str, bytes | None], message: str = "a commit") -> Any:
+        """Put objects on a branch (None deletes) and commit."""
+        for path, content in objects.items():
+            if content is None:
+                branch.object(path).delete()
+            else:
+                branch.object(path).upload(content)
+        branch.commit(message)
+        return branch
+
+    def contents(self, ref: str) -> dict[str, bytes]:
+        """Return every object of a ref with its bytes."""
+        reference: Any = self.repository.ref(ref)
+        return {item.path: reference.object(item.path).reader("rb").read() for item in reference.objects()}
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder of a test."""
+    shutil.rmtree(folder, ignore_errors=True)
