@@ -46,14 +46,26 @@ class CheckService:
             return Asked(ask_id, None, Verdict(Outcome.PASS, True))
         return self._ask("hook", "hook", details, candidate, event.merge_source)
 
-    def ask_ahead(self, kind: Kind, principal: str, repository: str, source: str, destination: str) -> Asked:
-        """Ask what merging `source` into `destination` would be judged as; raises `NotFound` for names."""
+    def ask_ahead(
+        self,
+        kind: Kind,
+        principal: str,
+        repository: str,
+        source: str,
+        destination: str,
+        *,
+        worker: str = "",
+    ) -> Asked:
+        """Ask what merging `source` into `destination` would be judged as; raises `NotFound` for names.
+
+        With a `worker` the check is that worker's at once: who asks judges it himself.
+        """
         details = {"repository": repository, "source": source, "destination": destination}
         try:
             candidate = predict(self._commits, repository, source, destination)
         except CouldNotTell as error:
             return self._unknown(kind, principal, details, error)
-        return self._ask(kind, principal, details, candidate, source)
+        return self._ask(kind, principal, details, candidate, source, worker)
 
     def verdict_of(self, check: Check) -> Verdict | None:
         """Return the verdict of a check as of now, None while it is not done."""
@@ -96,11 +108,18 @@ class CheckService:
         )
 
     def _ask(
-        self, kind: Kind, principal: str, details: Mapping[str, Any], candidate: Candidate, source_name: str
+        self,
+        kind: Kind,
+        principal: str,
+        details: Mapping[str, Any],
+        candidate: Candidate,
+        source_name: str,
+        worker: str = "",
     ) -> Asked:
         checks, digest = self.store.checks, self.policy.digest
         known = checks.known(candidate, digest)
-        check = known or checks.open_for(candidate, digest) or checks.create(candidate, source_name, digest)
+        joined = known or (None if worker else checks.open_for(candidate, digest))
+        check = joined or checks.create(candidate, source_name, digest, worker=worker)
         ask_id = self.store.asks.create(kind, principal, details, check.id)
         return Asked(ask_id, check, self.verdict_of(known) if known else None)
 

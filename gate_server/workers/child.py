@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,11 +39,9 @@ class EvaluateJob:
 
 @dataclass(frozen=True)
 class LintJob:
-    """One suite to look at."""
+    """Suites to look at, each with the format and the parameters that a rule uses it with."""
 
-    suite: Suite
-    format: Format
-    parameters: Mapping[str, Any]
+    uses: Sequence[tuple[Suite, Format, Mapping[str, Any]]]
 
 
 def run(job: EvaluateJob | LintJob, folder: str) -> None:
@@ -53,7 +51,7 @@ def run(job: EvaluateJob | LintJob, folder: str) -> None:
     if isinstance(job, LintJob):
         from gate_server.engine.lint import lint
 
-        answer = [dump(problem) for problem in lint(job.suite, job.format, job.parameters)]
+        answer = [[dump(problem) for problem in lint(*use)] for use in job.uses]
     else:
         answer = dump(_evaluate(job))
     temporary = Path(folder) / "answer.tmp"

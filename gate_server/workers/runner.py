@@ -74,9 +74,9 @@ class Runner:
                 "evaluated", rule=rule.name, target=obligation.target, seconds=time.monotonic() - started
             )
 
-    def lint(self, job: LintJob) -> list[Problem]:
-        """Return what is wrong with a suite; raises `LimitOfRun` when the child gave no answer."""
-        return [load(Problem, item) for item in self._run(job, LINT_LIMITS)]
+    def lint(self, job: LintJob) -> list[list[Problem]]:
+        """Return what is wrong with each suite; raises `LimitOfRun` when the child gave no answer."""
+        return [[load(Problem, item) for item in found] for found in self._run(job, LINT_LIMITS)]
 
     def _run(self, job: EvaluateJob | LintJob, limits: Limits) -> Any:
         folder = tempfile.mkdtemp(prefix="gate-child-")
