@@ -109,7 +109,11 @@ async def _follow(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Re
         if response.next_request is None:
             return response
         await response.aclose()
-        request = response.next_request
+        before, request = request, response.next_request
+        if request.method != before.method:
+            request.headers.pop("content-type", None)
+        if (before.url.scheme, request.url.scheme) != ("https", "http"):
+            request.headers["referer"] = str(before.url.copy_with(userinfo=b"", fragment=None))
         if request.url.host != meant_for and not request.url.host.endswith(f".{meant_for}"):
             bound = []
         request.headers.update(bound)

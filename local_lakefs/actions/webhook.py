@@ -160,8 +160,12 @@ def _with_query(url: str, query: list[tuple[str, SecureText]]) -> str:
     return urlunsplit(parts._replace(query="&".join(f"{quote_plus(k)}={quote_plus(v)}" for k, v in pairs)))
 
 
+def _framing_first(header: tuple[str, str]) -> tuple[bool, str]:
+    return header[0] not in ("Content-Length", "Transfer-Encoding"), header[0]
+
+
 def _dump(answer: Answer) -> str:
     lines = [f"{answer.http_version} {answer.status_code} {answer.reason}".rstrip()]
-    lines += [f"{name}: {value}" for name, value in sorted(answer.headers)]
+    lines += [f"{name}: {value}" for name, value in sorted(answer.headers, key=_framing_first)]
     text = "\r\n".join([*lines, "", ""]) + bytes(answer.body).decode(errors="replace")
     return text + (f"\nFailed dumping response: {answer.body_problem}\n" if answer.body_problem else "")

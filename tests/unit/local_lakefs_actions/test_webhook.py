@@ -141,10 +141,12 @@ def test_status_that_refuses(hooks: Hooks, receiver: StartReceiver, status: int)
 def test_redirects_are_followed(hooks: Hooks, receiver: StartReceiver, status: int, method: str) -> None:
     target = receiver(OK)
     gate = receiver(respond(status, headers={"Location": target.url + "/page"}))
-    hooks.run(webhook_action(gate.url, "headers: {Authorization: a, X-Token: b}"))
+    hooks.run(webhook_action(gate.url + "/hook?a=1", "headers: {Authorization: a, X-Token: b}"))
     [request] = target.requests
     assert (request.method, request.path) == (method, "/page")
     assert bool(request.body) == (method == "POST")
+    assert ("Content-Type" in request.headers) == (method == "POST")
+    assert request.headers["Referer"] == f"{gate.url}/hook?a=1"
     # to another port of the same host even these go
     assert (request.headers["Authorization"], request.headers["X-Token"]) == ("a", "b")
 
