@@ -62,6 +62,10 @@ class LocalLakeFS:
         self.hooks = Hooks(self.actions, self.objects, USERNAME)
         self._addresses = _Addresses()
 
+    def close(self) -> None:
+        """End what runs for hooks."""
+        self.actions.close()
+
     def new_address(self) -> str:
         """Return a new address for data, relative to a storage namespace."""
         return self._addresses.new()

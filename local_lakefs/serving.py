@@ -37,6 +37,7 @@ class Options:
 class Application(BaseApplication):  # type: ignore[misc]
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._server: LocalLakeFS | None = None
         # Made before the worker starts, so that the worker finds the same keys.
         options.directory.mkdir(parents=True, exist_ok=True)
         self._credentials = load_credentials(options.directory, os.environ)
@@ -56,6 +57,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "limit_request_line": 8190,
             "post_worker_init": self._tell,
+            "worker_exit": self._close,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -63,8 +65,14 @@ class Application(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         from local_lakefs.api import create_app
 
-        server = LocalLakeFS(self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http)
-        return create_app(server)
+        self._server = LocalLakeFS(
+            self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http
+        )
+        return create_app(self._server)
+
+    def _close(self, _arbiter: Any, _worker: Any) -> None:
+        if self._server is not None:
+            self._server.close()
 
     def _tell(self, worker: Any) -> None:
         """Say where the server listens, once requests are answered."""

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from local_lakefs.actions import ActionsError, RunNotFound
+from local_lakefs.actions import ActionsError, ParametersConflict, RunNotFound
 from local_lakefs.api import (  # noqa: F401 - imported so that their operations are registered
     actions,
     branches,
@@ -47,6 +47,7 @@ def create_app(server: LocalLakeFS) -> Flask:
     app.add_url_rule("/healthcheck", view_func=lambda: Response(status=204))
     app.register_error_handler(LakeFSError, _refuse)
     app.register_error_handler(RunNotFound, lambda error: (jsonify(message=str(error)), 404))
+    app.register_error_handler(ParametersConflict, lambda error: (jsonify(message=str(error)), 400))
     app.register_error_handler(ActionsError, lambda error: (jsonify(message=str(error)), 500))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected(app))

@@ -194,7 +194,7 @@ def update_object_user_metadata(server: LocalLakeFS, repository: str, branch: st
         return present._replace(metadata=metadata)
 
     staging.change(target, branch, path, decide)
-    return answers.empty(201)
+    return answers.empty()
 
 
 @operation("deleteObject")

@@ -63,7 +63,12 @@ def diff_branch(server: LocalLakeFS, repository: str, branch: str) -> ResponseRe
     check_branch(branch)
     target = server.repositories.get(repository)
     head = branches.get(target, branch)
-    return _answer(lambda start: _pairs(staging.uncommitted(target, head, start)))
+
+    def staged(start: str) -> Pairs:
+        for change in staging.uncommitted(target, head, start):
+            yield change.key, change._replace(left=None)  # lakeFS tells no size of a staged deletion
+
+    return _answer(staged)
 
 
 @operation("diffRefs")
@@ -140,5 +145,6 @@ def find_merge_base(
     check_ref(destinationBranch, "destination")
     check_ref(sourceRef, "source")
     target = server.repositories.get(repository)
-    source, destination, base = changes.find_merge_base(target, sourceRef, destinationBranch)
+    # lakeFS answers with the two names exchanged: what it calls the source is the destination's commit.
+    source, destination, base = changes.find_merge_base(target, destinationBranch, sourceRef)
     return jsonify(source_commit_id=source.id, destination_commit_id=destination.id, base_commit_id=base.id)

@@ -92,12 +92,12 @@ def compare(
 def diff_staged(
     store: RangeStore, committed_id: str, staged: Iterable[tuple[str, Entry | None]]
 ) -> Iterator[Difference]:
-    """What staged entries (None: deleted) change in a metarange; of a deletion neither side is told."""
+    """What staged entries (None: deleted) change in a metarange."""
     for key, entry in staged:
         committed = store.get(committed_id, key)
         if entry is None:
             if committed is not None:
-                yield Difference(Kind.REMOVED, key, None, None)
+                yield Difference(Kind.REMOVED, key, committed, None)
         elif committed is None:
             yield Difference(Kind.ADDED, key, None, entry)
         elif not committed.same_content(entry):

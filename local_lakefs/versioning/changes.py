@@ -19,10 +19,10 @@ from local_lakefs.storage.writing import merge as merge_ranges
 from local_lakefs.versioning import branches, commits, protection, staging
 from local_lakefs.versioning.branches import Branch
 from local_lakefs.versioning.commits import Commit
+from local_lakefs.versioning.hooks import Happening, Hooks
 from local_lakefs.versioning.references import resolve_commit
 
 if TYPE_CHECKING:
-    from local_lakefs.versioning.hooks import Hooks
     from local_lakefs.versioning.repositories import Repository
 
 ResultOf = Callable[[Commit], Commit]
@@ -68,7 +68,9 @@ def commit(
     repository.require_writable(force)
     creation_ns = None if date is None else date * 10**9
     planned = Commit.new(committer, message, EMPTY, (), metadata, 0, creation_ns)
-    hooks.before(repository, "prepare-commit", source_ref=branch_id, branch_id=branch_id, commit=planned)
+    hooks.before(
+        repository, "prepare-commit", Happening(source_ref=branch_id, branch_id=branch_id, commit=planned)
+    )
 
     def clean(branch: Branch) -> None:
         if any(True for _ in staging.uncommitted(repository, branch)):
@@ -81,7 +83,7 @@ def commit(
         head = commits.get(repository, branch.commit_id)
         pending = replace(planned, parents=(head.id,))
         run_id = hooks.before(
-            repository, "pre-commit", source_ref=branch_id, branch_id=branch_id, commit=pending
+            repository, "pre-commit", Happening(source_ref=branch_id, branch_id=branch_id, commit=pending)
         )
         if source_meta_range is not None:
             sealed = staging.entries(repository, branch.sealed_tokens)
@@ -113,11 +115,8 @@ def commit(
     hooks.after(
         repository,
         "post-commit",
-        source_ref=result.id,
-        branch_id=branch_id,
-        commit=result,
-        commit_id=result.id,
-        pre_run_id=run_id,
+        Happening(source_ref=result.id, branch_id=branch_id, commit=result, commit_id=result.id),
+        run_id,
     )
     return result
 
@@ -201,11 +200,13 @@ def merge(
         run_id = hooks.before(
             repository,
             "pre-merge",
-            source_ref=from_commit.id,
-            branch_id=destination,
-            commit=result,
-            commit_id=result.id,
-            merge_source=source,
+            Happening(
+                source_ref=from_commit.id,
+                branch_id=destination,
+                commit=result,
+                commit_id=result.id,
+                merge_source=source,
+            ),
         )
         made.append((result, run_id))
         return moved
@@ -218,12 +219,14 @@ def merge(
     hooks.after(
         repository,
         "post-merge",
-        source_ref=result.id,
-        branch_id=destination,
-        commit=result,
-        commit_id=result.id,
-        merge_source=source,
-        pre_run_id=run_id,
+        Happening(
+            source_ref=result.id,
+            branch_id=destination,
+            commit=result,
+            commit_id=result.id,
+            merge_source=source,
+        ),
+        run_id,
     )
     return result
 
@@ -336,7 +339,7 @@ def _put_on_top(
         staging.require_clean_sealed(repository, branch)
         result = result_of(commits.get(repository, branch.commit_id))
         run_id = hooks.before(
-            repository, f"pre-{name}", source_ref=branch_id, branch_id=branch_id, commit=result
+            repository, f"pre-{name}", Happening(source_ref=branch_id, branch_id=branch_id, commit=result)
         )
         made.append((result, run_id))
         return _move(repository, branch, result)
@@ -349,10 +352,7 @@ def _put_on_top(
     hooks.after(
         repository,
         f"post-{name}",
-        source_ref=result.id,
-        branch_id=branch_id,
-        commit=result,
-        commit_id=result.id,
-        pre_run_id=run_id,
+        Happening(source_ref=result.id, branch_id=branch_id, commit=result, commit_id=result.id),
+        run_id,
     )
     return result

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from local_lakefs.actions import ActionsService, HookEvent, HooksFailed
-from local_lakefs.errors import NotFound, Refused
+from local_lakefs.actions import ActionsError, ActionsService, HookEvent, HooksFailed
+from local_lakefs.actions.runs import new_run_id
+from local_lakefs.actions.service import ListActions, ReadObject
+from local_lakefs.errors import LakeFSError, NotFound, Refused
 from local_lakefs.storage.objects import ObjectFiles
 from local_lakefs.versioning import tree
 from local_lakefs.versioning.references import resolve
@@ -19,24 +22,29 @@ if TYPE_CHECKING:
 ACTIONS_PREFIX = "_lakefs_actions/"
 
 
+@dataclass(frozen=True)
+class Happening:
+    """What an event is about. Actions are read from ``source_ref``.
+
+    ``commit`` is the commit that came or would come of it; ``commit_id`` is told to hooks only where lakeFS
+    tells it, before a merge and after everything.
+    """
+
+    source_ref: str
+    branch_id: str = ""
+    commit: Commit | None = None
+    commit_id: str = ""
+    merge_source: str = ""
+    tag_id: str = ""
+
+
 class Hooks:
     def __init__(self, actions: ActionsService, objects: ObjectFiles, username: str) -> None:
         self._actions = actions
         self._objects = objects
         self._username = username
 
-    def before(
-        self,
-        repository: Repository,
-        event_type: str,
-        *,
-        source_ref: str,
-        branch_id: str = "",
-        commit: Commit | None = None,
-        commit_id: str = "",
-        merge_source: str = "",
-        tag_id: str = "",
-    ) -> str:
+    def before(self, repository: Repository, event_type: str, happening: Happening) -> str:
         """Run the hooks of a pre event; return the run's id, empty when there was none.
 
         Hold no lock and no transaction: hooks take long and call back.
@@ -50,73 +58,48 @@ class Hooks:
         """
         if repository.read_only:
             return ""
-        event = self._event(
-            repository, event_type, source_ref, branch_id, commit, commit_id, merge_source, tag_id, ""
-        )
+        event = self._event(repository, event_type, happening)
         try:
-            run_id = self._actions.run(
-                event,
-                lambda: self._list(repository, source_ref),
-                lambda path: self._read(repository, source_ref, path),
-            )
+            run_id = self._actions.run(event, *self._readers(repository, happening.source_ref))
         except HooksFailed as failure:
-            reason = f"{event_type} hook aborted, run id '{failure.run_id}': {failure}"
-            raise Refused(reason) from failure
+            aborted = f"{event_type} hook aborted, run id '{failure.run_id}'"
+            raise Refused(f"{aborted}: {failure}") from failure
+        except ActionsError as failure:
+            raise LakeFSError(str(failure)) from failure
+        except LakeFSError as failure:
+            aborted = f"{event_type} hook aborted, run id '{new_run_id()}'"
+            raise failure.within(f"{aborted}: list actions from commit: listing actions") from None
         return run_id or ""
 
     def after(
-        self,
-        repository: Repository,
-        event_type: str,
-        *,
-        source_ref: str,
-        branch_id: str = "",
-        commit: Commit | None = None,
-        commit_id: str = "",
-        merge_source: str = "",
-        tag_id: str = "",
-        pre_run_id: str = "",
+        self, repository: Repository, event_type: str, happening: Happening, pre_run_id: str = ""
     ) -> None:
         """Start the hooks of a post event, which cannot refuse anything."""
         if repository.read_only:
             return
-        event = self._event(
-            repository, event_type, source_ref, branch_id, commit, commit_id, merge_source, tag_id, pre_run_id
-        )
-        self._actions.run_later(
-            event,
-            lambda: self._list(repository, source_ref),
-            lambda path: self._read(repository, source_ref, path),
-        )
+        event = replace(self._event(repository, event_type, happening), pre_run_id=pre_run_id)
+        self._actions.run_later(event, *self._readers(repository, happening.source_ref))
 
-    def _event(
-        self,
-        repository: Repository,
-        event_type: str,
-        source_ref: str,
-        branch_id: str,
-        commit: Commit | None,
-        commit_id: str,
-        merge_source: str,
-        tag_id: str,
-        pre_run_id: str,
-    ) -> HookEvent:
+    def _event(self, repository: Repository, event_type: str, happening: Happening) -> HookEvent:
+        commit = happening.commit
         return HookEvent(
             event_type=event_type,
             repository_id=repository.id,
-            branch_id=branch_id,
-            source_ref=source_ref,
-            merge_source=merge_source,
-            commit_id=commit_id,
+            branch_id=happening.branch_id,
+            source_ref=happening.source_ref,
+            merge_source=happening.merge_source,
+            commit_id=happening.commit_id,
             commit_message=commit.message if commit else "",
             committer=commit.committer if commit else "",
             commit_metadata=commit.metadata if commit else {},
             commit=_for_lua(commit) if commit else {},
-            tag_id=tag_id,
+            tag_id=happening.tag_id,
             storage_namespace=repository.storage_namespace,
             username=self._username,
-            pre_run_id=pre_run_id,
         )
+
+    def _readers(self, repository: Repository, ref: str) -> tuple[ListActions, ReadObject]:
+        return lambda: self._list(repository, ref), lambda path: self._read(repository, ref, path)
 
     def _list(self, repository: Repository, ref: str) -> Iterator[tuple[str, bytes]]:
         """The action files of a ref: objects right under the prefix."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from local_lakefs.errors import Conflict, Forbidden, LakeFSError, NotFound
 from local_lakefs.versioning import branches, commits, references
+from local_lakefs.versioning.hooks import Happening, Hooks
 from local_lakefs.versioning.references import resolve
 
 if TYPE_CHECKING:
-    from local_lakefs.versioning.hooks import Hooks
     from local_lakefs.versioning.repositories import Repository
 
 
@@ -43,17 +43,15 @@ def create_branch(
         raise Conflict("branch already exists: not unique")
     commit_id = reference.commit_id
     run_id = hooks.before(
-        repository, "pre-create-branch", source_ref=source, branch_id=name, commit_id=commit_id
+        repository, "pre-create-branch", Happening(source_ref=source, branch_id=name, commit_id=commit_id)
     )
     with repository.database.writing() as connection:
         branches.insert(connection, repository.uid, repository.id, name, commit_id, hidden=hidden)
     hooks.after(
         repository,
         "post-create-branch",
-        source_ref=source,
-        branch_id=name,
-        commit_id=commit_id,
-        pre_run_id=run_id,
+        Happening(source_ref=source, branch_id=name, commit_id=commit_id),
+        run_id,
     )
     return commit_id
 
@@ -64,14 +62,12 @@ def delete_branch(repository: Repository, hooks: Hooks, name: str, *, force: boo
     if repository.default_branch == name:
         raise Forbidden("cannot delete repository default branch")
     branch = branches.get(repository, name)
-    run_id = hooks.before(repository, "pre-delete-branch", source_ref=branch.commit_id, branch_id=name)
+    run_id = hooks.before(
+        repository, "pre-delete-branch", Happening(source_ref=branch.commit_id, branch_id=name)
+    )
     branches.delete(repository, branches.get(repository, name))
     hooks.after(
-        repository,
-        "post-delete-branch",
-        source_ref=branch.commit_id,
-        branch_id=name,
-        pre_run_id=run_id,
+        repository, "post-delete-branch", Happening(source_ref=branch.commit_id, branch_id=name), run_id
     )
 
 
@@ -111,7 +107,7 @@ def create_tag(repository: Repository, hooks: Hooks, name: str, ref: str, *, for
     if find_tag(repository, name) is not None:
         raise Conflict("tag already exists: not unique")
     run_id = hooks.before(
-        repository, "pre-create-tag", source_ref=commit_id, commit_id=commit_id, tag_id=name
+        repository, "pre-create-tag", Happening(source_ref=commit_id, commit_id=commit_id, tag_id=name)
     )
     with repository.database.writing() as connection:
         try:
@@ -121,10 +117,8 @@ def create_tag(repository: Repository, hooks: Hooks, name: str, ref: str, *, for
     hooks.after(
         repository,
         "post-create-tag",
-        source_ref=commit_id,
-        commit_id=commit_id,
-        tag_id=name,
-        pre_run_id=run_id,
+        Happening(source_ref=commit_id, commit_id=commit_id, tag_id=name),
+        run_id,
     )
     return commit_id
 
@@ -133,15 +127,13 @@ def delete_tag(repository: Repository, hooks: Hooks, name: str, *, force: bool) 
     repository.require_writable(force)
     commit_id = get_tag(repository, name)
     run_id = hooks.before(
-        repository, "pre-delete-tag", source_ref=commit_id, commit_id=commit_id, tag_id=name
+        repository, "pre-delete-tag", Happening(source_ref=commit_id, commit_id=commit_id, tag_id=name)
     )
     with repository.database.writing() as connection:
         connection.execute("DELETE FROM tags WHERE repository = ? AND id = ?", (repository.uid, name))
     hooks.after(
         repository,
         "post-delete-tag",
-        source_ref=commit_id,
-        commit_id=commit_id,
-        tag_id=name,
-        pre_run_id=run_id,
+        Happening(source_ref=commit_id, commit_id=commit_id, tag_id=name),
+        run_id,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from local_lakefs.errors import LakeFSError
-from local_lakefs.storage.entries import encode_entry
+from local_lakefs.errors import LakeFSError, NotFound
+from local_lakefs.storage.entries import Entry
 from local_lakefs.versioning import branches, commits, protection, staging
 from local_lakefs.versioning.branches import Branch
 from local_lakefs.versioning.references import resolve_commit
@@ -42,39 +43,41 @@ def reset(repository: Repository, branch_id: str, *, force: bool = False) -> Non
 
 
 def reset_path(repository: Repository, branch_id: str, path: str, *, force: bool = False) -> None:
-    """Forget what is staged for one path."""
+    """Forget what is staged for one path, by staging what is committed there."""
     protection.require_unprotected(repository, branch_id)
     repository.require_writable(force)
-    _unstage(repository, branch_id, [path])
+    with repository.database.writing() as connection:
+        try:
+            branch = branches.get(repository, branch_id)
+        except NotFound as error:
+            raise error.within("getting branch") from None
+        is_staged, _ = staging.find(repository, branch.tokens, path)
+        if is_staged:
+            committed = committed_entry(repository, branch, path)
+            staging.put(connection, repository, branch.staging_token, path, committed)
 
 
 def reset_prefix(repository: Repository, branch_id: str, prefix: str, *, force: bool = False) -> None:
-    """Forget what is staged for all paths that start with ``prefix``."""
+    """Forget what is staged for all paths that start with ``prefix``.
+
+    As in lakeFS what was staged is sealed, and what is committed is staged over it under a new token.
+    """
     protection.require_unprotected(repository, branch_id)
     repository.require_writable(force)
-    branch = branches.get(repository, branch_id)
-    paths = []
-    for change in staging.uncommitted(repository, branch, prefix):
-        if not change.key.startswith(prefix):
-            break
-        paths.append(change.key)
-    _unstage(repository, branch_id, paths)
+    token = branches.new_token(repository.id, branch_id)
+
+    def change(branch: Branch) -> Branch:
+        found = staging.uncommitted(repository, branch, prefix)
+        paths = [item.key for item in takewhile(lambda item: item.key.startswith(prefix), found)]
+        with repository.database.writing() as connection:
+            for path in paths:
+                committed = committed_entry(repository, branch, path)
+                staging.put(connection, repository, token, path, committed)
+        return replace(branch, staging_token=token, sealed_tokens=branch.tokens)
+
+    branches.update(repository, branch_id, change)
 
 
-def _unstage(repository: Repository, branch_id: str, paths: list[str]) -> None:
-    """Stage what is committed; sealed changes stay as they are, since a commit may be using them."""
-    with repository.database.writing() as connection:
-        branch = branches.get(repository, branch_id)
-        meta_range_id = commits.get(repository, branch.commit_id).meta_range_id
-        for path in paths:
-            connection.execute(
-                "DELETE FROM staging WHERE repository = ? AND token = ? AND path = ?",
-                (repository.uid, branch.staging_token, path),
-            )
-            is_staged, entry = staging.find(repository, branch.sealed_tokens, path)
-            committed = repository.ranges.get(meta_range_id, path)
-            if is_staged and entry != committed:
-                connection.execute(
-                    "INSERT INTO staging VALUES (?, ?, ?, ?)",
-                    (repository.uid, branch.staging_token, path, encode_entry(committed)),
-                )
+def committed_entry(repository: Repository, branch: Branch, path: str) -> Entry | None:
+    meta_range_id = commits.get(repository, branch.commit_id).meta_range_id
+    return repository.ranges.get(meta_range_id, path)

@@ -13,6 +13,8 @@ from local_lakefs.versioning import branches, commits
 from local_lakefs.versioning.branches import Branch
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from local_lakefs.versioning.repositories import Repository
 
 PAGE = 1000
@@ -61,6 +63,16 @@ def find(repository: Repository, tokens: tuple[str, ...], path: str) -> tuple[bo
     return False, None
 
 
+def put(
+    connection: sqlite3.Connection, repository: Repository, token: str, path: str, entry: Entry | None
+) -> None:
+    """Stage an entry, or a deletion, inside a write transaction."""
+    connection.execute(
+        "INSERT OR REPLACE INTO staging VALUES (?, ?, ?, ?)",
+        (repository.uid, token, path, encode_entry(entry)),
+    )
+
+
 def uncommitted(repository: Repository, branch: Branch, start: str = "") -> Iterator[Difference]:
     """What is staged on a branch and differs from its commit."""
     meta_range_id = commits.get(repository, branch.commit_id).meta_range_id
@@ -106,7 +118,4 @@ def change_many(
             entry = decide(present if is_staged else committed)
             if entry is None and not is_staged and committed is None:
                 continue  # nothing there to delete
-            connection.execute(
-                "INSERT OR REPLACE INTO staging VALUES (?, ?, ?, ?)",
-                (repository.uid, branch.staging_token, path, encode_entry(entry)),
-            )
+            put(connection, repository, branch.staging_token, path, entry)
