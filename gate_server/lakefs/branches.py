@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import parse_commit
@@ -128,20 +129,13 @@ class Branches:
         self._lakefs.send("PUT", path, [*rules, {"pattern": pattern}], headers=headers)
         return True
 
-    def hook_outputs(self, branch: str, event_type: str) -> list[str]:
-        """Return what the hooks of `branch`'s newest run for `event_type` printed; none without a run."""
-        runs = self._lakefs.get(self._url("actions", "runs"), branch=branch, amount=100)["results"]
-        mine = [run for run in runs if run["event_type"] == event_type]
-        if not mine:
-            return []
-        run_id = max(mine, key=lambda run: str(run["start_time"]))["run_id"]
-        hooks = self._lakefs.get(self._url("actions", "runs", run_id, "hooks"))["results"]
-        return [
-            self._lakefs.text(self._url("actions", "runs", run_id, "hooks", hook["hook_run_id"], "output"))
-            for hook in hooks
-            # A hook that was skipped has neither status nor output.
-            if hook["status"] in ("completed", "failed")
-        ]
+    def hook_outputs(self, run_id: str) -> list[str]:
+        """Return what the hooks of an action run printed."""
+        run = self._url("actions", "runs", run_id, "hooks")
+        hooks = self._lakefs.pages(run)
+        # A hook that was skipped has neither status nor output.
+        ran = [hook["hook_run_id"] for hook in hooks if hook["status"] in ("completed", "failed")]
+        return [self._lakefs.text(f"{run}/{quote(hook, safe='')}/output") for hook in ran]
 
     def _url(self, *parts: str) -> str:
         return repository_url(self._repository, *parts)

@@ -25,6 +25,7 @@ from gate_server.policy.globs import covering_prefixes, matches
 
 GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
 CANARY_PREFIX = "_gate/canary-"
+CANARY_REFUSED = "the gate's canary: refused, as it has to be"
 _CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
 
 
@@ -131,9 +132,7 @@ def _gate_file_outcomes(
 ) -> Iterable[DeclaredOutcome]:
     canaries = [path for path in changes.gate_files if path.startswith(CANARY_PREFIX)]
     for path in canaries:
-        yield DeclaredOutcome(
-            "canary", Outcome.FAIL, "the gate's canary: refused, as it has to be", path=path
-        )
+        yield DeclaredOutcome("canary", Outcome.FAIL, CANARY_REFUSED, path=path)
     if registered:
         return
     for path in changes.gate_files:

@@ -1,0 +1,1 @@
+"""Putting the gate before a branch."""

@@ -1,0 +1,68 @@
+"""The files that `gate install` puts into a repository, filled in."""
+
+from __future__ import annotations
+
+import re
+
+from gate_server.errors import UsageError
+from gate_server.setup.shipped import shipped
+
+PRE_MERGE = "_lakefs_actions/gate_pre_merge.yaml"
+GUARDS = "_lakefs_actions/gate_guards.yaml"
+GUARD_SCRIPT = "_gate/hooks/guard_revert.lua"
+CLIENT_SCRIPT = "_gate/hooks/gate_client.lua"
+ALL_PATHS = (PRE_MERGE, GUARDS, GUARD_SCRIPT, CLIENT_SCRIPT)
+
+_ADDRESS = re.compile(r"https?://[^\s\"'\\{}?#]+")
+_PLAIN = "allow_plain_revert: "
+
+
+def guards_in_force(allow_plain_revert: bool) -> str:
+    """Return what the guards say when a branch ``gate-probe-*`` is made (actions/gate_guards.yaml)."""
+    return f"gate guards 1 in force, {_PLAIN}{_yaml(allow_plain_revert)}"
+
+
+def gate_files(branch: str, gate_url: str, *, lua: bool, allow_plain_revert: bool) -> dict[str, str]:
+    """Return path -> text of the files that put the gate before `branch`.
+
+    Parameters
+    ----------
+    gate_url
+        The address at which lakeFS reaches the gate, without a path of its own endpoints.
+    lua
+        Ask by the Lua client in place of a webhook.
+
+    Raises
+    ------
+    UsageError
+        When `gate_url` is no http address.
+    """
+    if not _ADDRESS.fullmatch(gate_url):
+        raise UsageError(
+            f"{gate_url!r} is no address at which lakeFS could reach the gate",
+            "set GATE_PUBLIC_URL, such as http://gate.example.com:8090",
+        )
+    actions, hooks = shipped("actions"), shipped("hooks")
+    pre_merge = actions / ("gate_pre_merge_lua.yaml" if lua else "gate_pre_merge.yaml")
+    sources = {
+        PRE_MERGE: pre_merge,
+        GUARDS: actions / "gate_guards.yaml",
+        GUARD_SCRIPT: hooks / "guard_revert.lua",
+    }
+    if lua:
+        sources[CLIENT_SCRIPT] = hooks / "gate_client.lua"
+    filled = {"@BRANCH@": branch, "@GATE_URL@": gate_url.rstrip("/")}
+    if allow_plain_revert:
+        filled[f"{_PLAIN}{_yaml(False)}"] = f"{_PLAIN}{_yaml(True)}"
+    files = {}
+    for path, source in sources.items():
+        text = source.read_text(encoding="utf-8")
+        if path.startswith("_lakefs_actions/"):
+            for placeholder, value in filled.items():
+                text = text.replace(placeholder, value)
+        files[path] = text
+    return files
+
+
+def _yaml(value: bool) -> str:
+    return "true" if value else "false"
