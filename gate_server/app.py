@@ -82,8 +82,7 @@ def create_app(services: Services) -> Flask:
     app = OpenAPI(
         "gate_server",
         info=Info(title="lakefs-gate", version="1"),
-        doc_prefix="",
-        doc_url="/openapi.json",
+        doc_ui=False,  # it would claim "/"; the description itself is served below
         security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
         validation_error_callback=on_wrong_shape,
     )
@@ -114,6 +113,7 @@ def create_app(services: Services) -> Flask:
             answer.headers.setdefault(name, value)
         return answer
 
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     for room in (hooks, checks, reverts, installations, health):
         app.register_api(room)
     app.register_blueprint(web)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import url_for
 from pydantic import BaseModel, ConfigDict, Field
 
+from gate_server.door.addresses import report_url
 from gate_server.door.context import services
-from gate_server.model import Check, Reason, Verdict, dump
+from gate_server.model import Check, Verdict
+from gate_server.reports import json as reports
 
 
 class Body(BaseModel):
@@ -105,62 +106,14 @@ class InstallationRequest(Body):
     commit_id: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-def report_url(check_id: str) -> str:
-    """Return the address of a check's page, as people reach it."""
-    public = services().settings.public_url.rstrip("/")
-    path = url_for("web.check_page", check_id=check_id)
-    return public + path if public else url_for("web.check_page", check_id=check_id, _external=True)
-
-
 def verdict_body(verdict: Verdict | None, check: Check | None) -> dict[str, Any]:
     """Return the answer for `verdict`; None is a check that still runs."""
-    check_id = check.id if check else ""
-    report = report_url(check_id) if check_id else ""
-    if verdict is None:
-        text = "still running: merge again, the verdict will be there"
-        body = VerdictBody(
-            allowed=False, verdict="", check=check_id, report=report, summary=text, reasons=[text], rules=[]
-        )
-    else:
-        body = VerdictBody(
-            allowed=verdict.allowed,
-            verdict=verdict.outcome.value,
-            check=check_id,
-            report=report,
-            summary=verdict.summary,
-            reasons=[reason_line(reason) for reason in verdict.reasons],
-            rules=list(verdict.rules),
-        )
-    return body.model_dump()
-
-
-def reason_line(reason: Reason) -> str:
-    """Return a reason as one line."""
-    where = f" in {reason.path}" if reason.path and reason.path not in reason.message else ""
-    rule = f" (rule {reason.rule})" if reason.rule else ""
-    waived = f" - waived by {reason.waived_by}" if reason.waived_by else ""
-    return f"{reason.outcome.value}: {reason.message}{where}{rule}{waived}"
+    body = reports.verdict_json(verdict, check, report_url(check.id) if check else "")
+    return VerdictBody(**body).model_dump()
 
 
 def check_body(check: Check, verdict: Verdict | None) -> dict[str, Any]:
     """Return a whole check: its verdict, its plan, and every result in Great Expectations' format."""
-    whole: dict[str, Any] = dump(check)
-    return {
-        **verdict_body(verdict, check),
-        "repository": check.repository,
-        "destination": check.destination,
-        "base_commit": check.base_commit,
-        "judged_commit": check.judged_commit,
-        "source_commit": check.source_commit,
-        "source_name": check.source_name,
-        "state": check.state,
-        "policy_digest": check.policy_digest,
-        "created_at": whole["created_at"],
-        "finished_at": whole["finished_at"],
-        "duration_s": check.duration_s,
-        "lakefs_calls": check.lakefs_calls,
-        "failure": whole["failure"],
-        "plan": whole["plan"],
-        "evaluations": whole["evaluations"],
-        "details": [dump(reason) for reason in verdict.reasons] if verdict else [],
-    }
+    return reports.check_json(
+        check, verdict, report_url(check.id), {rule.name: rule.suite for rule in services().policy.rules}
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, make_response, render_template, request
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -22,37 +22,56 @@ HINTS = {
 CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "wrong_type"}
 
 
+FOR_MACHINES = ("/hooks", "/api", "/healthz", "/readyz", "/metrics", "/openapi.json")
+TITLES = {
+    400: "This request cannot be understood",
+    404: "There is nothing here",
+    405: "This cannot be done here",
+    500: "The gate failed",
+    503: "The gate cannot tell just now",
+}
+
+
 def error_body(code: str, message: str, hint: str = "") -> dict[str, Any]:
     """Return the one JSON shape."""
     return {"error": {"code": code, "message": message, "hint": hint}}
+
+
+def error_answer(status: int, code: str, message: str, hint: str = "") -> Response:
+    """Return an error as JSON, or, where people look (all that is not for machines), as a page."""
+    if request.path.startswith(FOR_MACHINES):
+        return make_response(error_body(code, message, hint), status)
+    title = TITLES.get(status, "This did not work")
+    page = render_template("error.html", status=status, title=title, message=message, hint=hint)
+    return make_response(page, status)
 
 
 def handle_errors(app: Flask) -> None:
     """Answer all errors of `app` in the one shape."""
 
     @app.errorhandler(GateError)
-    def _ours(error: GateError) -> tuple[dict[str, Any], int]:
+    def _ours(error: GateError) -> Response:
         log.info("refused", path=request.path, code=error.code, message=error.message)
-        return error.body(), error.status
+        return error_answer(error.status, error.code, error.message, error.hint)
 
     @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> tuple[dict[str, Any], int]:
+    def _http(error: HTTPException) -> Response:
         status = error.code or 500
-        code = CODES.get(status, "http")
-        return error_body(code, error.description or error.name, HINTS.get(status, "")), status
+        hint = HINTS.get(status, "") if request.path.startswith(FOR_MACHINES) else ""
+        return error_answer(status, CODES.get(status, "http"), error.description or error.name, hint)
 
     @app.errorhandler(SQLAlchemyError)
-    def _database(error: SQLAlchemyError) -> tuple[dict[str, Any], int]:
+    def _database(error: SQLAlchemyError) -> Response:
         log.error("the database failed", path=request.path, exc_info=error)
         down = CouldNotTell(
             f"the gate's database failed ({type(error).__name__})", "the gate's log says more"
         )
-        return down.body(), down.status
+        return error_answer(down.status, down.code, down.message, down.hint)
 
     @app.errorhandler(Exception)
-    def _defect(error: Exception) -> tuple[dict[str, Any], int]:
+    def _defect(error: Exception) -> Response:
         log.error("a defect", path=request.path, exc_info=error)
-        return error_body("defect", f"the gate failed ({type(error).__name__})", "its log says more"), 500
+        return error_answer(500, "defect", f"the gate failed ({type(error).__name__})", "its log says more")
 
 
 def on_wrong_shape(error: ValidationError) -> Response:

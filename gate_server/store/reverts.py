@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, insert, select, update
 
@@ -92,6 +93,12 @@ class Reverts:
             query = query.where(reverts.c.repository == repository)
         with reading(self._engine) as connection:
             return [load(Revert, record) for record in connection.execute(query).scalars()]
+
+    def times(self, revert_ids: Iterable[str]) -> dict[str, datetime]:
+        """Return when each of `revert_ids` was asked for."""
+        query = select(reverts.c.id, reverts.c.created_at).where(reverts.c.id.in_(list(revert_ids)))
+        with reading(self._engine) as connection:
+            return {row.id: row.created_at for row in connection.execute(query)}
 
     def unfinished(self, *, older_than_s: float = 0.0) -> list[tuple[Revert, str]]:
         """Return reverts that were never closed, each with the branch it may have left."""

@@ -1,0 +1,14 @@
+"""Where people find a page of the gate."""
+
+from __future__ import annotations
+
+from flask import url_for
+
+from gate_server.door.context import services
+
+
+def report_url(check_id: str) -> str:
+    """Return the address of a check's page, as people reach it: under `GATE_PUBLIC_URL` where that is set."""
+    public = services().settings.public_url.rstrip("/")
+    path = url_for("web.check_page", check_id=check_id)
+    return public + path if public else url_for("web.check_page", check_id=check_id, _external=True)
