@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
@@ -99,6 +100,7 @@ def create_app(services: Services) -> Flask:
 
     @app.before_request
     def _before() -> None:
+        g.started = time.monotonic(), services.lakefs.calls, services.lakefs.spent_s
         # Before flask-openapi3 parses a body: who knocks comes first, and malformed JSON is a 400.
         if request.path.startswith("/hooks/"):
             require(HOOK)
@@ -111,6 +113,12 @@ def create_app(services: Services) -> Flask:
     def _after(answer: Response) -> Response:
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
+        started, calls, spent_s = g.started
+        total_ms, lakefs_ms = (time.monotonic() - started) * 1e3, (services.lakefs.spent_s - spent_s) * 1e3
+        calls = services.lakefs.calls - calls
+        answer.headers["Server-Timing"] = (
+            f'total;dur={total_ms:.1f}, lakefs;dur={lakefs_ms:.1f};desc="{calls} calls"'
+        )
         return answer
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import request
@@ -28,9 +29,16 @@ def judge_merge() -> tuple[dict[str, Any], int]:
     here = services()
     asked = here.checks.ask_by_hook(event)
     verdict, check = asked.verdict, asked.check
-    if verdict is None and check is not None and here.waiting.until_done(check.id, here.settings.wait_s):
+    if verdict is None and check is not None and here.waiting.until_done(check.id, _wait_s()):
         check = here.checks.get(check.id)
         verdict = here.checks.verdict_of(check)
     here.checks.answered(asked, verdict)
     status = answer(verdict)[0] if verdict else 503
     return verdict_body(verdict, check), status
+
+
+def _wait_s() -> float:
+    """Return how long the caller waits: the setting, or less by `Prefer: wait=SECONDS` (RFC 7240)."""
+    setting = services().settings.wait_s
+    asked = re.search(r"\bwait=(\d{1,5})\b", request.headers.get("Prefer", ""))
+    return min(setting, float(asked.group(1))) if asked else setting

@@ -69,6 +69,11 @@ class LakeFS:
         """How many calls this thread has made."""
         return int(getattr(self._of_thread, "calls", 0))
 
+    @property
+    def spent_s(self) -> float:
+        """How long this thread has waited for those calls."""
+        return float(getattr(self._of_thread, "spent_s", 0.0))
+
     def credentials(self) -> dict[str, str]:
         """Return what a child needs to read objects; holds the secret, so never log it."""
         return {
@@ -181,6 +186,7 @@ class LakeFS:
 
     def _count(self, method: str, path: str, status: int, started: float) -> None:
         self._of_thread.calls = self.calls + 1
+        self._of_thread.spent_s = self.spent_s + time.monotonic() - started
         if self._on_call:
             self._on_call(method, path, status, time.monotonic() - started)
 
