@@ -1,0 +1,1 @@
+"""The command line: parse, one call (here or through a gate), print. A module per command."""

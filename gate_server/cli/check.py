@@ -1,0 +1,125 @@
+"""`gate check`: the judgement of a merge, before it is made."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gate_server.cli.options import as_json, server, settings_for
+from gate_server.cli.output import console, outcome, print_json, shown
+from gate_server.cli.remote import RemoteGate
+from gate_server.cli.uris import BRANCH, LakeFSURI
+from gate_server.errors import CouldNotTell
+from gate_server.model import Outcome, Verdict
+from gate_server.policy.decide import answer
+from gate_server.settings import Settings
+
+ONE_WAIT_S = 30.0
+
+
+@click.command("check")
+@click.argument("uri", metavar="lakefs://REPOSITORY/BRANCH", type=BRANCH)
+@click.option("--into", metavar="BRANCH", required=True, help="The branch that it would be merged into.")
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(min=1), default=600.0, show_default=True, metavar="SECONDS",
+    help="How long to wait for a gate's verdict; then exit 3.",
+)  # fmt: skip
+@server
+@as_json
+def command(uri: LakeFSURI, into: str, wait_s: float, server: str, as_json: bool) -> int:
+    """Judge what merging BRANCH would make of another branch. Nothing is merged, no branch is made.
+
+    \b
+    Examples:
+      gate check lakefs://sales/import-7 --into main
+      gate check lakefs://sales/import-7 --into main --server http://gate:8090 --json
+
+    Exit codes: 0 pass (also with warnings), 1 the data is bad, 3 could not tell (a conflict, lakeFS away).
+    """
+    settings = settings_for(server)
+    asked = {"repository": uri.repository, "source": uri.ref, "destination": into}
+    body = _through_gate(RemoteGate(settings), asked, wait_s) if settings.url else _here(settings, asked)
+    if as_json:
+        print_json(body)
+    else:
+        _print(f"{uri} → {into}", body)
+    return _exit_code(body)
+
+
+def _exit_code(body: Mapping[str, Any]) -> int:
+    try:
+        verdict = Verdict(Outcome(body["verdict"]), body["allowed"] is True)
+    except (KeyError, ValueError) as error:
+        raise CouldNotTell("the answer holds no verdict") from error
+    return answer(verdict)[1]
+
+
+def _through_gate(gate: RemoteGate, asked: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
+    deadline = time.monotonic() + wait_s
+    body = gate.call("POST", "/api/v1/checks", asked, wait=min(wait_s, ONE_WAIT_S))
+    check_id = body.get("check")
+    if not check_id:
+        return body
+    while True:
+        left_s = max(0.0, deadline - time.monotonic())
+        body = gate.call("GET", f"/api/v1/checks/{check_id}", wait=min(left_s, ONE_WAIT_S))
+        if body.get("verdict"):
+            return body
+        if not left_s:
+            raise CouldNotTell(
+                f"check {check_id} still runs after {wait_s:g} s",
+                f"look at {body.get('report')}, or ask again",
+            )
+        time.sleep(0.2)  # a gate with no place left to wait in answers at once
+
+
+def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Judge in this process, with lakectl's settings; the same body as a gate's."""
+    from gate_server.app import make_judge, make_services
+    from gate_server.reports.json import check_json, verdict_json
+    from gate_server.telemetry import set_up_logs
+
+    set_up_logs("debug" if settings.log_level == "debug" else "error")
+    services = make_services(settings)
+    worker = f"cli@{socket.gethostname()}:{os.getpid()}"[:128]
+    checks = services.checks
+    request = checks.ask_ahead(
+        "cli", getpass.getuser(), asked["repository"], asked["source"], asked["destination"], worker=worker
+    )
+    verdict, check = request.verdict, request.check
+    if verdict is None and check is not None:
+        try:
+            make_judge(services.lakefs, services.store, services.policy, settings).judge(check)
+        finally:
+            services.store.checks.requeue(worker)  # changes nothing where it is done
+        check = checks.get(check.id)
+        verdict = checks.verdict_of(check)
+    checks.answered(request, verdict)
+    if check is None:
+        return verdict_json(verdict, None, "")
+    return check_json(check, verdict, "", {rule.name: rule.suite for rule in services.policy.rules})
+
+
+def _print(what: str, body: Mapping[str, Any]) -> None:
+    console.print(f"{outcome(str(body['verdict']))}  {shown(what)}")
+    for reason in body.get("details") or ():
+        console.print(f"\n  {outcome(reason['outcome'])}  {shown(reason['message'])}")
+        where = [reason["path"], f"rule {reason['rule']}" if reason["rule"] else ""]
+        where.append(f"waived by {reason['waived_by']}" if reason["waived_by"] else "")
+        if any(where):
+            console.print(f"          {shown(' · '.join(item for item in where if item))}", style="dim")
+        if reason["hint"]:
+            console.print(f"          hint: {shown(reason['hint'])}")
+    if "details" not in body:
+        for line in body["reasons"]:
+            console.print(f"  {shown(line)}")
+    rules = ", ".join(body["rules"])
+    console.print(f"\n  rules: {shown(rules) if rules else 'none applies to this branch'}", style="dim")
+    if body.get("report"):
+        console.print(f"  report: {shown(body['report'])}")

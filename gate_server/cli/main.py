@@ -1,0 +1,134 @@
+"""`gate`: the commands, loaded when they are called, and what becomes of their errors.
+
+Nothing but click is imported for ``gate --help``: each command's module brings what it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from gate_server.errors import ConfigError, GateError, UsageError
+from gate_server.reports.wording import visible
+
+# name -> (module, its line in `gate --help`). The line stands here so that help imports no module.
+COMMANDS = {
+    "demo": ("demo", "See a bad merge refused and main put back, on real processes."),
+    "serve": ("serve", "Run the gate: API, pages and worker."),
+    "check": ("check", "Judge what merging a branch would make of main, without merging."),
+    "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
+    "install": ("install", "Put the gate before a branch of a repository."),
+    "suites": ("suites", "List and lint the policy's rules and suites."),
+    "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
+    "db": ("db", "Upgrade, downgrade or show the version of the gate's database."),
+}
+# Which extra brings a module that a command did not find.
+EXTRA_OF = {"local_lakefs": "local", "lupa": "local"}
+OF_US = "gate_server"
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the order of a user's way."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"gate_server.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands' lines without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 pass, 1 fail, 2 usage or settings, 3 could not tell. "
+    "`gate COMMAND --help` has examples.",
+)
+@click.version_option(package_name="lakefs-gate")
+@click.option("--debug", is_flag=True, help="Show tracebacks (also GATE_LOG_LEVEL=debug).")
+def cli(debug: bool) -> None:
+    """A data quality gate and rollback service for lakeFS.
+
+    lakeFS asks the gate before it merges; the gate judges what main would become, and answers yes or no with
+    a reason. And it puts main back to an earlier commit in one call. See it: gate demo
+    """
+    if debug:
+        os.environ["GATE_LOG_LEVEL"] = "debug"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `gate` and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in arguments  # known even where the rest of the line does not parse
+    try:
+        code = cli.main(args=list(arguments), prog_name="gate", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return UsageError.exit_code
+    except click.ClickException as error:
+        if as_json:
+            return _tell(UsageError(error.format_message()), as_json)
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return INTERRUPTED
+    except GateError as error:
+        return _tell(error, as_json)
+    except ModuleNotFoundError as error:
+        if _is_debug() or error.name is None or error.name.partition(".")[0] == OF_US:
+            raise
+        return _tell(_missing(error.name.partition(".")[0]), as_json)
+    except Exception as error:
+        if _is_debug():
+            raise
+        defect = GateError(
+            f"the gate failed ({type(error).__name__}: {error})", "`gate --debug ...` says where"
+        )
+        return _tell(defect, as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _is_debug() -> bool:
+    return os.environ.get("GATE_LOG_LEVEL", "").lower() == "debug"
+
+
+def _missing(module: str) -> ConfigError:
+    extra = EXTRA_OF.get(module, "server")
+    return ConfigError(
+        f"this command needs the extra `{extra}` (the module {module} is not installed)",
+        f"pip install 'lakefs-gate[{extra}]'",
+    )
+
+
+def _tell(error: GateError, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps(error.body(), indent=2))
+    else:
+        message = "\n".join(visible(line) for line in error.message.splitlines())
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+        if error.hint:
+            click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+    if _is_debug():
+        raise error
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""`gate serve`: look at everything first, say where things are, then run web and worker."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import click
+
+from gate_server.app import read_policy
+from gate_server.cli.output import console, shown
+from gate_server.cli.ports import is_loopback, usable_port
+from gate_server.errors import ConfigError, GateError
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.connect import connect
+from gate_server.processes import serve
+from gate_server.settings import Settings, read_settings
+from gate_server.store.store import open_store
+
+LINT = [sys.executable, "-m", "gate_server.cli.main", "suites", "lint"]
+NAMES = {"hook_token": "GATE_HOOK_TOKEN", "api_token": "GATE_API_TOKEN"}
+
+
+@click.command("serve")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 is everywhere."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0: a free one.")
+def command(host: str, port: int) -> int:
+    """Run the gate: the hook's endpoint, API and pages, and the worker that judges.
+
+    Needs lakectl's settings (LAKECTL_SERVER_ENDPOINT_URL and keys, or ~/.lakectl.yaml) and a policy
+    (GATE_POLICY, default expectations/gate.yaml). It does not start with a policy or a suite that is wrong.
+    Without GATE_HOOK_TOKEN and GATE_API_TOKEN it makes random ones, shows them once, and only listens on
+    loopback. GATE_PUBLIC_URL is the address at which people and lakeFS reach it.
+
+    \b
+    Examples:
+      gate serve
+      GATE_HOOK_TOKEN_FILE=... GATE_API_TOKEN_FILE=... GATE_PUBLIC_URL=https://gate.example.org \\
+        gate serve --host 0.0.0.0
+    """
+    settings = read_settings()
+    made = _tokens(settings, host)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rules = len(read_policy(settings.policy).rules)
+    # In a process of its own: Great Expectations stays out of the supervisor, which lives long.
+    lint = subprocess.run(LINT, capture_output=True, text=True, check=False)
+    if lint.returncode:
+        click.echo((lint.stdout + lint.stderr).rstrip(), err=True)
+        click.echo("the gate does not start with these findings", err=True)
+        return lint.returncode
+    open_store(settings.database).engine.dispose()
+    lakefs = connect(timeout_s=settings.lakefs_timeout_s)
+    chosen = usable_port(host, port)
+    public_url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
+    _introduce(settings, public_url, rules, lakefs, made)
+    return serve(settings, host, chosen, {**made, "GATE_PUBLIC_URL": public_url})
+
+
+def _tokens(settings: Settings, host: str) -> dict[str, str]:
+    """Return the tokens that had to be made, by their setting's name."""
+    hook, api = settings.hook_token, settings.api_token
+    given = {
+        "hook_token": hook.get_secret_value() if hook else "",
+        "api_token": api.get_secret_value() if api else "",
+    }
+    missing = [name for name, token in given.items() if not token]
+    if missing and not is_loopback(host):
+        raise ConfigError(
+            f"{' and '.join(NAMES[name] for name in missing)} must be set to listen on {host}",
+            "two different long random texts, such as `openssl rand -hex 32` makes; or --host 127.0.0.1",
+        )
+    if not missing and given["hook_token"] == given["api_token"]:
+        raise ConfigError(
+            "GATE_HOOK_TOKEN and GATE_API_TOKEN are the same",
+            "whoever can write a branch can read the hook's token: give the API another",
+        )
+    return {NAMES[name]: secrets.token_urlsafe(32) for name in missing}
+
+
+def _introduce(
+    settings: Settings, public_url: str, rules: int, lakefs: LakeFS, made: Mapping[str, str]
+) -> None:
+    def line(name: str, text: str) -> None:
+        console.print(f"  {name:<12}{shown(text)}")
+
+    try:
+        lakefs.reads_tried = 1
+        lakefs.get("/user")
+        answers = "answers"
+    except GateError as error:
+        answers = f"checks will be ERROR until it answers: {error.message}"
+    console.print("[bold]lakefs-gate[/]")
+    line("pages, API", public_url)
+    line("lakeFS", f"{lakefs.endpoint_url} ({answers})")
+    line("policy", f"{settings.policy} ({rules} rules)")
+    line("database", settings.database if settings.database.startswith("sqlite") else "GATE_DATABASE_URL")
+    for name, token in made.items():
+        line(
+            name.removeprefix("GATE_").replace("_", " ").lower(),
+            f"{token}   ({name}, made for this run only)",
+        )
+    console.print("On the lakeFS server:", style="bold")
+    console.print("  LAKEFSACTION_GATE_TOKEN=<the hook token>   in its environment")
+    console.print("  LAKEFS_ACTIONS_LUA_NET_HTTP_ENABLED=true   only for `gate install --lua`")
+    console.print("Then: gate install lakefs://REPOSITORY/main", markup=False)

@@ -1,0 +1,100 @@
+"""`gate suites`: what is judged, and whether it can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from gate_server.app import read_policy
+from gate_server.cli.options import as_json
+from gate_server.cli.output import console, print_json
+from gate_server.model import Policy
+from gate_server.policy.load import PolicyErrors
+from gate_server.settings import Settings, read_settings
+from gate_server.setup.lint import lint_policy
+from gate_server.workers.child import LintJob
+from gate_server.workers.runner import Runner
+
+policy_option = click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The policy (default: GATE_POLICY, else expectations/gate.yaml).",
+)
+
+
+@click.group("suites")
+def command() -> None:
+    """The policy's rules and the suites that they ask for."""
+
+
+@command.command("list")
+@policy_option
+@as_json
+def list_command(policy: Path | None, as_json: bool) -> None:
+    """List the rules: which paths, which suite, and what a failure does."""
+    found = read_policy(_settings(policy).policy)
+    rules = [
+        {
+            "rule": rule.name,
+            "repositories": list(rule.repositories),
+            "branches": list(rule.branches),
+            "paths": list(rule.paths),
+            "suite": rule.suite,
+            "expectations": len(found.suites[rule.suite].lines),
+            "format": rule.format.type,
+            "enforcement": rule.enforcement.value,
+            "line": rule.line,
+        }
+        for rule in found.rules
+    ]
+    if as_json:
+        print_json({"policy": found.path, "digest": found.digest, "rules": rules})
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("rule", "repositories", "branches", "paths", "suite", "enforcement"):
+        table.add_column(heading, overflow="fold")
+    for rule in rules:
+        table.add_row(
+            str(rule["rule"]),
+            *("\n".join(map(str, rule[name])) for name in ("repositories", "branches", "paths")),  # type: ignore[arg-type]
+            f"{rule['suite']} ({rule['expectations']})",
+            str(rule["enforcement"]),
+        )
+    console.print(table)
+
+
+@command.command("lint")
+@policy_option
+@as_json
+def lint_command(policy: Path | None, as_json: bool) -> int:
+    """Say what is wrong in the policy and its suites: file, line and the valid choices; then exit 2.
+
+    `gate serve` looks at the same and does not start with findings.
+    """
+    path = _settings(policy).policy
+    rules = 0
+    try:
+        found = read_policy(path)
+        rules = len(found.rules)
+        findings = _engine_findings(found)
+    except PolicyErrors as error:
+        findings = list(error.findings)
+    if as_json:
+        print_json({"policy": str(path), "ok": not findings, "rules": rules, "findings": findings})
+    elif findings:
+        for finding in findings:
+            console.print(finding, markup=False)
+    else:
+        console.print(f"[green]✔[/] {path}: {rules} rules and their suites are fine")
+    return PolicyErrors.exit_code if findings else 0
+
+
+def _engine_findings(policy: Policy) -> list[str]:
+    runner = Runner(None)
+    return lint_policy(policy, lambda uses: runner.lint(LintJob(uses)))
+
+
+def _settings(policy: Path | None) -> Settings:
+    return read_settings(policy=policy) if policy else read_settings()
