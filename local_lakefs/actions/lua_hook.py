@@ -18,6 +18,7 @@ import local_lakefs
 from local_lakefs.actions.action import HookSpec
 from local_lakefs.actions.duration import parse_duration_s
 from local_lakefs.actions.model import HookEvent, HookRefused, InvalidAction
+from local_lakefs.actions.runs import NO_TIME
 from local_lakefs.actions.templating import LUA_PREFIX, Environment
 
 # lakeFS sets a Lua hook no limit of time or output. Here an end comes in any case.
@@ -189,7 +190,7 @@ class LuaHook:
 def action_table(action_name: str, hook_id: str, run_id: str, event: HookEvent) -> dict[str, Any]:
     """Make the global `action` of a script. Of a commit lakeFS shows these fields, and no others."""
     commit = event.commit
-    created = commit.get("creation_date", "")
+    created = commit.get("creation_date", NO_TIME)
     if isinstance(created, int | float):
         created = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
@@ -209,7 +210,7 @@ def action_table(action_name: str, hook_id: str, run_id: str, event: HookEvent) 
             "message": commit.get("message", event.commit_message),
             "meta_range_id": commit.get("meta_range_id", ""),
             "creation_date": created,
-            "version": commit.get("version", 1),
+            "version": commit.get("version", 0),
             "metadata": dict(commit.get("metadata") or event.commit_metadata),
             "parents": list(commit.get("parents") or []),
         },
@@ -234,7 +235,7 @@ def _timeout_s(given: Any) -> float:
 
 
 def _no_dates(value: Any) -> Any:
-    """Refuse what YAML reads as a date: it cannot pass into Lua, in lakeFS neither."""
+    """Refuse what YAML reads as a date: it cannot pass into Lua (and ends the process of lakeFS 1.84)."""
     if isinstance(value, date):
         raise HookRefused("runtime error: contains unsupported type: time.Time")
     if isinstance(value, dict):

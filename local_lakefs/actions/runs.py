@@ -19,6 +19,7 @@ from typing import Any
 from local_lakefs.actions.model import ParametersConflict, RunNotFound
 
 MAX_PER_PAGE = 1000
+NO_TIME = "0001-01-01T00:00:00Z"  # what lakeFS writes where there is none
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     repository TEXT NOT NULL,
@@ -263,7 +264,7 @@ def _page(items: list[dict[str, Any]], amount: int, key: str) -> dict[str, Any]:
 
 def _rfc3339(time_ns: int | None) -> str:
     if time_ns is None:
-        return "0001-01-01T00:00:00Z"
+        return NO_TIME
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
     fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -17,7 +17,7 @@ from local_lakefs.actions.outbound import Answer, RequestFailed, send
 from local_lakefs.actions.templating import WEBHOOK_PREFIX, Environment, SecureText
 
 DEFAULT_TIMEOUT_S = 60.0
-# lakeFS reads and records an answer of any size; here what does not fit into a log is cut off.
+# lakeFS reads and records an answer of any size; here one that does not fit into a log is left out of it.
 BODY_LIMIT_BYTES = 1 << 20
 Write = Callable[[str], None]
 
@@ -165,7 +165,8 @@ def _framing_first(header: tuple[str, str]) -> tuple[bool, str]:
 
 
 def _dump(answer: Answer) -> str:
+    if answer.body_problem:
+        return f"Failed dumping response: {answer.body_problem}"
     lines = [f"{answer.http_version} {answer.status_code} {answer.reason}".rstrip()]
     lines += [f"{name}: {value}" for name, value in sorted(answer.headers, key=_framing_first)]
-    text = "\r\n".join([*lines, "", ""]) + bytes(answer.body).decode(errors="replace")
-    return text + (f"\nFailed dumping response: {answer.body_problem}\n" if answer.body_problem else "")
+    return "\r\n".join([*lines, "", ""]) + bytes(answer.body).decode(errors="replace")

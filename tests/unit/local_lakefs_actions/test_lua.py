@@ -127,6 +127,24 @@ def test_globals_of_a_hook(make_hooks: Callable[..., Hooks]) -> None:
     assert name == "someone"
 
 
+def test_an_event_without_a_commit(hooks: Hooks) -> None:
+    event = replace(EVENT, commit={}, commit_message="", commit_metadata={})
+    script = "print(require('encoding/json').marshal(action.commit))"
+    assert json.loads(hooks.output(hooks.run(lua_action(script), event=event))) == {
+        "message": "",
+        "meta_range_id": "",
+        "creation_date": "0001-01-01T00:00:00Z",
+        "version": 0,
+        "metadata": {},
+        "parents": [],
+    }
+
+
+def test_a_date_among_the_args_is_refused(hooks: Hooks) -> None:
+    with pytest.raises(HooksFailed, match=r"contains unsupported type: time\.Time"):
+        hooks.lua("print(1)", args="{since: 2001-01-01}")
+
+
 def test_a_missing_variable_stops_the_operation(hooks: Hooks) -> None:
     with pytest.raises(InvalidAction, match="error parsing args: LAKEFSACTION_X not found: missing env var"):
         hooks.lua("print(1)", args="{a: '{{ ENV.LAKEFSACTION_X }}'}")

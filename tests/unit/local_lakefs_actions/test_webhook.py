@@ -237,7 +237,6 @@ def test_a_body_without_end_does_not_take_back_the_status(
         over.wait()
 
     log = hooks.output(hooks.run(webhook_action(receiver(stall).url, "timeout: 300ms")))
-    assert "half" in log
     assert "Failed dumping response: context deadline exceeded" in log
 
 
@@ -247,10 +246,10 @@ def test_what_is_no_http_refuses(hooks: Hooks, receiver: StartReceiver) -> None:
         hooks.run(webhook_action(gate.url))
 
 
-def test_a_huge_answer_is_cut_off_in_the_log(hooks: Hooks, receiver: StartReceiver) -> None:
+def test_a_huge_answer_is_left_out_of_the_log(hooks: Hooks, receiver: StartReceiver) -> None:
     log = hooks.output(hooks.run(webhook_action(receiver(respond(200, b"x" * (8 << 20))).url)))
     assert "body larger than 1048576 bytes" in log
-    assert len(log) < 4 << 20
+    assert len(log) < 10_000
 
 
 @pytest.mark.parametrize(
