@@ -1,4 +1,10 @@
-"""Actions and hooks of the embedded server: what lakeFS does with the files under ``_lakefs_actions/``."""
+"""Actions and hooks of the embedded server: what lakeFS does with the files under ``_lakefs_actions/``.
+
+Compared with lakeFS 1.84. Known to differ: hooks of type ``airflow`` refuse; of the modules for Lua there
+are ``hook``, ``encoding/json`` and, where the server allows it, ``net/http``; a Lua hook ends after its
+``timeout`` (ten minutes when it has none) and at 64 MiB of memory or 1 MiB of output, where lakeFS has no
+limits; conditions know what ``condition`` lists; what is no YAML, JSON or HTTP is told in other words.
+"""
 
 from __future__ import annotations
 

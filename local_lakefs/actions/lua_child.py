@@ -31,7 +31,10 @@ def main() -> None:
         outbound.tls_context()
         request = _request
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_LIMIT_BYTES, ADDRESS_SPACE_LIMIT_BYTES))
+    if (
+        sys.platform == "linux"
+    ):  # elsewhere this limit is not to be had; Lua's own memory is limited in any case
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_LIMIT_BYTES, ADDRESS_SPACE_LIMIT_BYTES))
     jobs = sys.stdin.buffer
     line = jobs.readline()
     if not line:
