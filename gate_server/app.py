@@ -30,11 +30,13 @@ from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
 from gate_server.lakefs.listings import Listings
 from gate_server.model import Policy
-from gate_server.policy.load import load_policy
+from gate_server.policy.load import PolicyErrors, load_policy
 from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings
+from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store, open_store
 from gate_server.web.pages import web
+from gate_server.workers.child import LintJob
 from gate_server.workers.runner import Runner
 
 MAX_BODY_BYTES = 1_000_000
@@ -72,10 +74,19 @@ def make_revert_context(lakefs: LakeFS, store: Store, settings: Settings) -> Rev
     return RevertContext(lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url)
 
 
-def make_judge(lakefs: LakeFS, store: Store, policy: Policy, settings: Settings) -> Judge:
+def make_judge(
+    lakefs: LakeFS, store: Store, policy: Policy, settings: Settings, runner: Runner | None = None
+) -> Judge:
     """Return a judge that evaluates in children."""
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    runner = runner or Runner(lakefs, settings.lakefs_timeout_s)
     return Judge(lakefs, store, policy, runner.evaluate, ENGINE_VERSION)
+
+
+def check_suites(policy: Policy, runner: Runner) -> None:
+    """Look at every suite as its rule uses it; raises `PolicyErrors` with what is wrong."""
+    findings = lint_policy(policy, lambda uses: runner.lint(LintJob(uses)))
+    if findings:
+        raise PolicyErrors(findings)
 
 
 def create_app(services: Services) -> Flask:

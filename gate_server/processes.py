@@ -17,13 +17,14 @@ from typing import Any
 import structlog
 from gunicorn.app.base import BaseApplication
 
-from gate_server.app import create_app, make_judge, make_services, read_policy
+from gate_server.app import check_suites, create_app, make_judge, make_services, read_policy
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
 from gate_server.settings import Settings, read_settings
 from gate_server.store.store import open_store
 from gate_server.telemetry import set_up_logs
 from gate_server.workers.loop import Worker
+from gate_server.workers.runner import Runner
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CALM_AFTER_S = 60.0
@@ -82,10 +83,13 @@ def run_web(settings: Settings, host: str, port: int) -> int:
 
 
 def run_worker(settings: Settings) -> int:
-    """Judge checks until SIGTERM."""
+    """Judge checks until SIGTERM; look at the suites first, which also warms the forkserver up."""
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
+    policy = read_policy(settings.policy)
+    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    check_suites(policy, runner)
     store = open_store(settings.database)
-    worker = Worker(store.checks, make_judge(lakefs, store, read_policy(settings.policy), settings).judge)
+    worker = Worker(store.checks, make_judge(lakefs, store, policy, settings, runner).judge)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
     worker.run()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import click
@@ -19,7 +17,6 @@ from gate_server.processes import serve
 from gate_server.settings import Settings, read_settings
 from gate_server.store.store import open_store
 
-LINT = [sys.executable, "-m", "gate_server.cli.main", "suites", "lint"]
 NAMES = {"hook_token": "GATE_HOOK_TOKEN", "api_token": "GATE_API_TOKEN"}
 
 
@@ -46,12 +43,6 @@ def command(host: str, port: int) -> int:
     made = _tokens(settings, host)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     rules = len(read_policy(settings.policy).rules)
-    # In a process of its own: Great Expectations stays out of the supervisor, which lives long.
-    lint = subprocess.run(LINT, capture_output=True, text=True, check=False)
-    if lint.returncode:
-        click.echo((lint.stdout + lint.stderr).rstrip(), err=True)
-        click.echo("the gate does not start with these findings", err=True)
-        return lint.returncode
     open_store(settings.database).engine.dispose()
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     chosen = usable_port(host, port)

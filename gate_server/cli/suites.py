@@ -7,14 +7,11 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from gate_server.app import read_policy
+from gate_server.app import check_suites, read_policy
 from gate_server.cli.options import as_json
-from gate_server.cli.output import console, print_json
-from gate_server.model import Policy
+from gate_server.cli.output import console, print_json, shown
 from gate_server.policy.load import PolicyErrors
 from gate_server.settings import Settings, read_settings
-from gate_server.setup.lint import lint_policy
-from gate_server.workers.child import LintJob
 from gate_server.workers.runner import Runner
 
 policy_option = click.option(
@@ -53,14 +50,14 @@ def list_command(policy: Path | None, as_json: bool) -> None:
         print_json({"policy": found.path, "digest": found.digest, "rules": rules})
         return
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("rule", "repositories", "branches", "paths", "suite", "enforcement"):
+    for heading in ("rule", "into", "paths", "suite", "enforcement"):
         table.add_column(heading, overflow="fold")
-    for rule in rules:
+    for rule in found.rules:
+        into = [f"{name}/{branch}" for name in rule.repositories for branch in rule.branches]
+        suite = f"{rule.suite} ({len(found.suites[rule.suite].lines)})"
         table.add_row(
-            str(rule["rule"]),
-            *("\n".join(map(str, rule[name])) for name in ("repositories", "branches", "paths")),  # type: ignore[arg-type]
-            f"{rule['suite']} ({rule['expectations']})",
-            str(rule["enforcement"]),
+            *(shown(text) for text in (rule.name, ", ".join(into), ", ".join(rule.paths), suite)),
+            rule.enforcement.value,
         )
     console.print(table)
 
@@ -74,11 +71,11 @@ def lint_command(policy: Path | None, as_json: bool) -> int:
     `gate serve` looks at the same and does not start with findings.
     """
     path = _settings(policy).policy
-    rules = 0
+    rules, findings = 0, []
     try:
         found = read_policy(path)
         rules = len(found.rules)
-        findings = _engine_findings(found)
+        check_suites(found, Runner(None))
     except PolicyErrors as error:
         findings = list(error.findings)
     if as_json:
@@ -89,11 +86,6 @@ def lint_command(policy: Path | None, as_json: bool) -> int:
     else:
         console.print(f"[green]✔[/] {path}: {rules} rules and their suites are fine")
     return PolicyErrors.exit_code if findings else 0
-
-
-def _engine_findings(policy: Policy) -> list[str]:
-    runner = Runner(None)
-    return lint_policy(policy, lambda uses: runner.lint(LintJob(uses)))
 
 
 def _settings(policy: Path | None) -> Settings:
