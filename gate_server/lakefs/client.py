@@ -48,6 +48,7 @@ class LakeFS:
         timeout_s: float = 30.0,
         reads_tried: int = 3,
         on_call: Callable[[str, str, int, float], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.endpoint_url = endpoint_url.rstrip("/").removesuffix(API)
         self.access_key_id = access_key_id
@@ -62,6 +63,7 @@ class LakeFS:
             timeout=timeout_s,
             follow_redirects=False,
             trust_env=True,
+            transport=transport,
         )
 
     @property
