@@ -44,7 +44,7 @@ def command(uri: LakeFSURI, into: str, wait_s: float, server: str, as_json: bool
     """
     settings = settings_for(server)
     asked = {"repository": uri.repository, "source": uri.ref, "destination": into}
-    body = _through_gate(RemoteGate(settings), asked, wait_s) if settings.url else _here(settings, asked)
+    body = _through_gate(RemoteGate.of(settings), asked, wait_s) if settings.url else _here(settings, asked)
     if as_json:
         print_json(body)
     else:

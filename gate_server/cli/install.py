@@ -98,5 +98,5 @@ def command(
 
 def _registrar(settings: Settings) -> Registrar:
     if settings.url:
-        return _ThroughGate(RemoteGate(settings))
+        return _ThroughGate(RemoteGate.of(settings))
     return _InDatabase(open_store(settings.database).installations)

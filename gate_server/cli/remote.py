@@ -15,13 +15,12 @@ ANSWER_TIMEOUT_S = 120.0
 
 
 class RemoteGate:
-    """The gate at ``settings.url``, asked with ``settings.api_token``."""
+    """The gate at `url`, asked with the API token."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.url = settings.url.rstrip("/")
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
         if not self.url.startswith(("http://", "https://")):
             raise UsageError(f"{self.url!r} is no gate's address", "such as http://127.0.0.1:8090")
-        token = settings.api_token.get_secret_value() if settings.api_token else ""
         if not token:
             raise AccessDenied(
                 f"the gate at {self.url} wants a token", "set GATE_API_TOKEN, as the gate has it"
@@ -31,6 +30,11 @@ class RemoteGate:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         )
+
+    @classmethod
+    def of(cls, settings: Settings) -> RemoteGate:
+        """Return the gate that the settings name."""
+        return cls(settings.url, settings.api_token.get_secret_value() if settings.api_token else "")
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **params: Any

@@ -52,7 +52,7 @@ def command(
     Exit codes: 0 done (or nothing to do), 1 not done right, 3 refused or could not tell; all of it verified.
     """
     settings = settings_for(server)
-    ask = _through_gate(RemoteGate(settings)) if settings.url else _here(settings)
+    ask = _through_gate(RemoteGate.of(settings)) if settings.url else _here(settings)
     wanted = {
         "repository": uri.repository,
         "branch": uri.ref,
