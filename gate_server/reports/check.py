@@ -1,32 +1,19 @@
-"""A stored check, prepared for its page: the findings first, then every result of every obligation."""
+"""A stored check, prepared for its page: the verdict, why, and every result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from gate_server.model import Check, Evaluation, Obligation, Outcome, Problem, Reason, Result, Verdict
 from gate_server.reports import wording
+from gate_server.reports.results import TONES, Section, Tone, place_of, sections
 
-Tone = Literal["pass", "warn", "fail", "error", "info", "running"]
-
-TONES: dict[Outcome, Tone] = {
-    Outcome.PASS: "pass",
-    Outcome.WARN: "warn",
-    Outcome.FAIL: "fail",
-    Outcome.ERROR: "error",
-}
 HEADLINES = {
     Outcome.PASS: "Passed",
     Outcome.WARN: "Passed with warnings",
     Outcome.FAIL: "Failed",
     Outcome.ERROR: "Could not tell",
-}
-_BY_SEVERITY: dict[str, tuple[Tone, str]] = {
-    "critical": ("fail", "Failed"),
-    "warning": ("warn", "Failed, a warning"),
-    "info": ("info", "Failed, for information"),
 }
 
 
@@ -44,42 +31,10 @@ class Finding:
     path: str = ""
     place: str = ""
     expectation: str = ""
-    column: str = ""
     expected: str = ""
     observed: str = ""
     hint: str = ""
     waived_by: str = ""
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One expectation in the table of its obligation."""
-
-    tone: Tone
-    word: str
-    expectation: str
-    column: str
-    message: str
-    expected: str
-    observed: str
-    counts: str
-    place: str
-    answered_from: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """One obligation: a rule on an object or dataset, and all its results."""
-
-    tone: Tone
-    word: str
-    rule: str
-    target: str
-    objects: int
-    facts: str
-    rows: tuple[ResultRow, ...]
-    problem: Problem | None
-    place: str
 
 
 @dataclass(frozen=True)
@@ -139,7 +94,6 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
     verdict
         As decided now, waivers and time included; None while the check is not done.
     """
-    sections = tuple(_sections(check))
     if verdict is None:
         waits = check.state == "queued"
         return CheckReport(
@@ -150,7 +104,7 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
             sentence="The check waits for a worker." if waits else "The data is being read and judged.",
             findings=(),
             remarks=(),
-            sections=sections,
+            sections=sections(check, verdict),
             rules=(),
             off=(),
         )
@@ -162,7 +116,7 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
         sentence=_sentence(check, verdict),
         findings=tuple(_finding(check, reason) for reason in verdict.reasons),
         remarks=tuple(_finding(check, reason) for reason in verdict.reports),
-        sections=sections,
+        sections=sections(check, verdict),
         rules=verdict.rules,
         off=verdict.off,
     )
@@ -216,9 +170,8 @@ def _finding(check: Check, reason: Reason) -> Finding:
         message=reason.message,
         rule=reason.rule,
         path=reason.path,
-        place=_place(source),
+        place=place_of(source),
         expectation=reason.expectation,
-        column=result.column if result else "",
         expected=result.expected if result else "",
         observed=result.observed if result else "",
         hint=reason.hint,
@@ -254,115 +207,3 @@ def _evaluated(check: Check) -> Iterator[tuple[Obligation, Evaluation]]:
         evaluation = check.evaluations.get(obligation.number)
         if evaluation is not None:
             yield obligation, evaluation
-
-
-def _place(source: Result | Problem | None) -> str:
-    if isinstance(source, Result):
-        return _places(source)
-    if source is None:
-        return ""
-    if source.line is not None:
-        return f"line {source.line}"
-    return f"byte {source.offset_bytes:,}" if source.offset_bytes is not None else ""
-
-
-def _places(result: Result) -> str:
-    """Return where a result's values stand; in a dataset of several objects, in which of them."""
-    by_path: dict[str, list[int]] = {}
-    for place in result.detail.get("places", ()):
-        by_path.setdefault(place["path"], []).extend([place["line"]] if place["line"] is not None else [])
-    if not by_path:
-        return wording.places(result.lines, result.rows, result.unexpected_count)
-    told = [f"{path} {wording.places(lines, (), None)}".rstrip() for path, lines in by_path.items()]
-    return "; ".join(told) + wording.and_more(result.unexpected_count, len(result.rows))
-
-
-def _sections(check: Check) -> Iterator[Section]:
-    for obligation in check.plan.obligations if check.plan else ():
-        yield _section(obligation, check.evaluations.get(obligation.number))
-
-
-def _section(obligation: Obligation, evaluation: Evaluation | None) -> Section:
-    tone, word = _state(evaluation)
-    problem = evaluation.problem if evaluation else None
-    if evaluation is None:
-        problem = Problem("not_evaluated", "was not evaluated", "ask again; the gate's log says why")
-    return Section(
-        tone=tone,
-        word=word,
-        rule=obligation.rule,
-        target=obligation.target,
-        objects=len(obligation.objects),
-        facts=_facts(evaluation) if evaluation else "",
-        rows=tuple(_row(result) for result in evaluation.results) if evaluation else (),
-        problem=problem,
-        place=_place(problem),
-    )
-
-
-def _state(evaluation: Evaluation | None) -> tuple[Tone, str]:
-    if evaluation is None or evaluation.status == "error":
-        return "error", "Could not tell"
-    if evaluation.status == "unreadable":
-        return "fail", "Unreadable"
-    if evaluation.status == "limit_of_data":
-        return "fail", "Over a limit"
-    failed = [_BY_SEVERITY[result.severity][0] for result in evaluation.results if not result.success]
-    tones: tuple[tuple[Tone, str], ...] = (
-        ("fail", f"{len(failed)} of {len(evaluation.results)} failed"),
-        ("warn", f"{len(failed)} of {len(evaluation.results)} failed, as a warning"),
-        ("info", f"{len(failed)} of {len(evaluation.results)} failed, for information"),
-    )
-    for tone, word in tones:
-        if tone in failed:
-            return tone, word
-    if evaluation.is_empty:
-        return "warn", "No rows"
-    if any(result.vacuous for result in evaluation.results):
-        return "warn", "Holds, partly vacuous"
-    return "pass", f"All {len(evaluation.results)} hold"
-
-
-def _facts(evaluation: Evaluation) -> str:
-    facts = []
-    if evaluation.rows is not None:
-        facts.append(wording.count(evaluation.rows, "row"))
-    if evaluation.columns:
-        facts.append(wording.count(len(evaluation.columns), "column"))
-    if evaluation.bytes_read:
-        facts.append(wording.size(evaluation.bytes_read))
-    facts.append(wording.seconds(evaluation.duration_s))
-    return " · ".join(facts)
-
-
-def _row(result: Result) -> ResultRow:
-    tone, word = _BY_SEVERITY[result.severity]
-    if result.success:
-        tone, word = ("warn", "Vacuous") if result.vacuous else ("pass", "Holds")
-    return ResultRow(
-        tone=tone,
-        word=word,
-        expectation=result.expectation,
-        column=result.column,
-        message=result.message,
-        expected=result.expected,
-        observed=result.observed,
-        counts=_counts(result),
-        place=_places(result),
-        answered_from=result.answered_from.replace("_", " "),
-    )
-
-
-def _counts(result: Result) -> str:
-    counts = []
-    if result.unexpected_count is not None:
-        share = result.unexpected_percent
-        counts.append(
-            f"{result.unexpected_count:,} unexpected"
-            + (f" ({wording.percent(share)})" if share and result.unexpected_count else "")
-        )
-    if result.missing_count:
-        counts.append(f"{result.missing_count:,} null")
-    if result.element_count is not None:
-        counts.append(f"of {result.element_count:,}")
-    return ", ".join(counts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gate_server.model import Revert
-from gate_server.reports.check import Tone
+from gate_server.reports.results import Tone
 
 _STATES: dict[str, tuple[Tone, str, str]] = {
     "planned": ("running", "Under way", "The branch may not be changed yet."),

@@ -18,6 +18,7 @@ def set_up_templates(environment: Environment) -> None:
     environment.finalize = _finalize
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters.update(
+        breakable=breakable,
         ticked=ticked,
         short_id=wording.short_id,
         moment=wording.moment,
@@ -38,3 +39,8 @@ def ticked(text: str) -> Markup:
         Markup("<code>{}</code>").format(piece) if number % 2 else piece
         for number, piece in enumerate(pieces)
     )
+
+
+def breakable(name: str) -> Markup:
+    """Return an expectation's name, escaped, with leave to break a line after each underscore."""
+    return Markup("_<wbr>").join(wording.visible(name).split("_"))

@@ -1,0 +1,186 @@
+"""Every result of a stored check, prepared for its page: a section for each obligation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from gate_server.model import Check, Evaluation, Obligation, Outcome, Problem, Result, Verdict
+from gate_server.reports import wording
+
+Tone = Literal["pass", "warn", "fail", "error", "info", "running"]
+
+TONES: dict[Outcome, Tone] = {
+    Outcome.PASS: "pass",
+    Outcome.WARN: "warn",
+    Outcome.FAIL: "fail",
+    Outcome.ERROR: "error",
+}
+_STRONGEST_FIRST: tuple[Tone, ...] = ("fail", "error", "warn", "info", "pass", "running")
+_BY_SEVERITY: dict[str, tuple[Tone, str]] = {
+    "critical": ("fail", "Failed"),
+    "warning": ("warn", "Failed, a warning"),
+    "info": ("info", "Failed, for information"),
+}
+_ANSWERED_FROM = {"great_expectations": "Great Expectations", "gate": "the gate"}
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One expectation in the table of its obligation."""
+
+    tone: Tone
+    word: str
+    expectation: str
+    column: str
+    expected: str
+    observed: str
+    unexpected: str
+    place: str
+    answered_from: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One obligation: a rule on an object or dataset, and all its results."""
+
+    tone: Tone
+    word: str
+    rule: str
+    target: str
+    objects: int
+    facts: str
+    rows: tuple[ResultRow, ...]
+    problem: Problem | None
+    place: str
+
+    @property
+    def has_places(self) -> bool:
+        """Whether any result says where its values stand."""
+        return any(row.place for row in self.rows)
+
+
+def sections(check: Check, verdict: Verdict | None) -> tuple[Section, ...]:
+    """Return all obligations of a check, what went wrong first.
+
+    Parameters
+    ----------
+    verdict
+        Says how much a failure weighs: a rule that only warns, or a waiver, takes the alarm out of it.
+    """
+    obligations = check.plan.obligations if check.plan else ()
+    found = [
+        _section(item, check.evaluations.get(item.number), _weight(item, verdict)) for item in obligations
+    ]
+    return tuple(sorted(found, key=lambda section: _STRONGEST_FIRST.index(section.tone)))
+
+
+def place_of(source: Result | Problem | None) -> str:
+    """Return where a failure stands, such as "lines 3–5, 9", empty where that is not known."""
+    if isinstance(source, Result):
+        return _places(source)
+    if source is None:
+        return ""
+    if source.line is not None:
+        return f"line {source.line}"
+    return f"byte {source.offset_bytes:,}" if source.offset_bytes is not None else ""
+
+
+def _places(result: Result) -> str:
+    """Return where a result's values stand; in a dataset of several objects, in which of them."""
+    by_path: dict[str, list[int]] = {}
+    for place in result.detail.get("places", ()):
+        by_path.setdefault(place["path"], []).extend([place["line"]] if place["line"] is not None else [])
+    if not by_path:
+        return wording.places(result.lines, result.rows, result.unexpected_count)
+    told = [f"{path} {wording.places(lines, (), None)}".rstrip() for path, lines in by_path.items()]
+    return "; ".join(told) + wording.and_more(result.unexpected_count, len(result.rows))
+
+
+def _weight(obligation: Obligation, verdict: Verdict | None) -> Outcome | None:
+    """Return the strongest outcome that an obligation has in the verdict, None where it has none."""
+    paths = {obligation.target, *(item.path for item in obligation.objects)}
+    for reason in verdict.reasons if verdict else ():
+        if reason.rule == obligation.rule and reason.path in paths:
+            return reason.outcome  # they stand strongest first
+    return None
+
+
+def _section(obligation: Obligation, evaluation: Evaluation | None, weight: Outcome | None) -> Section:
+    tone, word = _state(evaluation)
+    problem = evaluation.problem if evaluation else None
+    if evaluation is None:
+        problem = Problem("not_evaluated", "was not evaluated", "ask again; the gate's log says why")
+    only_warns = weight is Outcome.WARN
+    return Section(
+        tone="warn" if only_warns and tone == "fail" else tone,
+        word=word,
+        rule=obligation.rule,
+        target=obligation.target,
+        objects=len(obligation.objects),
+        facts=_facts(evaluation) if evaluation else "",
+        rows=tuple(_row(result, only_warns=only_warns) for result in evaluation.results)
+        if evaluation
+        else (),
+        problem=problem,
+        place=place_of(problem),
+    )
+
+
+def _state(evaluation: Evaluation | None) -> tuple[Tone, str]:
+    if evaluation is None or evaluation.status == "error":
+        return "error", "Could not tell"
+    if evaluation.status == "unreadable":
+        return "fail", "Unreadable"
+    if evaluation.status == "limit_of_data":
+        return "fail", "Over a limit"
+    number = len(evaluation.results)
+    failed = [_BY_SEVERITY[result.severity][0] for result in evaluation.results if not result.success]
+    if failed:
+        return min(failed, key=_STRONGEST_FIRST.index), f"{len(failed)} of {number} failed"
+    if evaluation.is_empty:
+        return "warn", "No rows"
+    if not number:
+        return "error", "No result"
+    if any(result.vacuous for result in evaluation.results):
+        return "warn", "Holds, partly vacuous"
+    return "pass", f"All {number} hold" if number > 1 else "Holds"
+
+
+def _facts(evaluation: Evaluation) -> str:
+    facts = []
+    if evaluation.rows is not None:
+        facts.append(wording.count(evaluation.rows, "row"))
+    if evaluation.columns:
+        facts.append(wording.count(len(evaluation.columns), "column"))
+    if evaluation.bytes_read:
+        facts.append(wording.size(evaluation.bytes_read))
+    facts.append(wording.seconds(evaluation.duration_s))
+    return " · ".join(facts)
+
+
+def _row(result: Result, *, only_warns: bool) -> ResultRow:
+    tone, word = _BY_SEVERITY[result.severity]
+    if result.success:
+        tone, word = ("warn", "Vacuous") if result.vacuous else ("pass", "Holds")
+    return ResultRow(
+        tone="warn" if only_warns and tone == "fail" else tone,
+        word=word,
+        expectation=result.expectation,
+        column=result.column,
+        expected=result.expected,
+        observed=result.observed,
+        unexpected=", ".join(_counts(result)),
+        place=_places(result),
+        answered_from=_ANSWERED_FROM.get(result.answered_from, result.answered_from),
+    )
+
+
+def _counts(result: Result) -> Iterator[str]:
+    if result.unexpected_count is not None:
+        of_all = f" of {result.element_count:,}" if result.element_count is not None else ""
+        share = result.unexpected_percent if result.unexpected_count else None
+        yield f"{result.unexpected_count:,}{of_all}" + (f" ({wording.percent(share)})" if share else "")
+    if result.missing_count:
+        yield f"{result.missing_count:,} null"
