@@ -12,7 +12,7 @@ from gate_server.reverts.context import RevertContext
 
 ACTIONS = "_lakefs_actions/gate_"
 FOLDER = "_gate/"
-GUARD = ("_lakefs_actions/gate_guards.yaml", "_gate/hooks/guard_revert.lua")
+GUARD = "_lakefs_actions/gate_guards.yaml"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def look_at_gate_files(
     there, then = _listed(context, repository, head), _listed(context, repository, target)
     installed = context.store.installations.files(repository, branch)
     if installed is None:
-        guarded = all(path in there for path in GUARD)
+        guarded = GUARD in there
         if any(path.startswith(ACTIONS) for path in then) or not there:
             return GateFiles((), "", True, guarded)
         kept = tuple(KeptPath(path, "branch") for path in sorted(there))
@@ -73,7 +73,7 @@ def look_at_gate_files(
     right_on_head = all(right_there.values()) and not any(
         path.startswith(ACTIONS) and path not in installed for path in there
     )
-    guarded = all(right_there.get(path, False) for path in GUARD)
+    guarded = right_there.get(GUARD, False)
     note = f"put right as installed: {_names(kept)}" if kept else ""
     return GateFiles(kept, note, right_on_head, guarded)
 

@@ -102,6 +102,4 @@ def _why(context: RevertContext, plan: RevertPlan, head: Commit, refusal: LakeFS
             f"{plan.branch} has uncommitted changes, which lakeFS does not revert over; commit them, or drop "
             f"them with `lakectl branch reset {where}`, and revert again"
         )
-    if "could not load script_path" in refusal.message:
-        return f"{plan.branch} is untouched: its guard lacks its script, `gate install {where}` puts it right"
     return f"{plan.branch} is untouched: {refusal.message}"

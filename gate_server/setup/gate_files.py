@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from textwrap import indent
 
 from gate_server.errors import UsageError
 from gate_server.setup.shipped import shipped
 
 PRE_MERGE = "_lakefs_actions/gate_pre_merge.yaml"
 GUARDS = "_lakefs_actions/gate_guards.yaml"
-GUARD_SCRIPT = "_gate/hooks/guard_revert.lua"
 CLIENT_SCRIPT = "_gate/hooks/gate_client.lua"
-ALL_PATHS = (PRE_MERGE, GUARDS, GUARD_SCRIPT, CLIENT_SCRIPT)
+ALL_PATHS = (PRE_MERGE, GUARDS, CLIENT_SCRIPT)
 
 _ADDRESS = re.compile(r"https?://[^\s\"'\\{}?#]+")
 _PLAIN = "allow_plain_revert: "
+_INDENT = " " * 8
 
 
 def guards_in_force(allow_plain_revert: bool) -> str:
@@ -43,24 +44,23 @@ def gate_files(branch: str, gate_url: str, *, lua: bool, allow_plain_revert: boo
             "set GATE_PUBLIC_URL, such as http://gate.example.com:8090",
         )
     actions, hooks = shipped("actions"), shipped("hooks")
-    pre_merge = actions / ("gate_pre_merge_lua.yaml" if lua else "gate_pre_merge.yaml")
-    sources = {
-        PRE_MERGE: pre_merge,
-        GUARDS: actions / "gate_guards.yaml",
-        GUARD_SCRIPT: hooks / "guard_revert.lua",
-    }
-    if lua:
-        sources[CLIENT_SCRIPT] = hooks / "gate_client.lua"
-    filled = {"@BRANCH@": branch, "@GATE_URL@": gate_url.rstrip("/")}
+    guard = indent((hooks / "guard_revert.lua").read_text(encoding="utf-8"), _INDENT).strip()
+    filled = {"@BRANCH@": branch, "@GATE_URL@": gate_url.rstrip("/"), "@GUARD_REVERT@": guard}
     if allow_plain_revert:
         filled[f"{_PLAIN}{_yaml(False)}"] = f"{_PLAIN}{_yaml(True)}"
-    files = {}
-    for path, source in sources.items():
-        text = source.read_text(encoding="utf-8")
-        if path.startswith("_lakefs_actions/"):
-            for placeholder, value in filled.items():
-                text = text.replace(placeholder, value)
-        files[path] = text
+
+    def fill(name: str) -> str:
+        text = (actions / name).read_text(encoding="utf-8")
+        for placeholder, value in filled.items():
+            text = text.replace(placeholder, value)
+        return text
+
+    files = {
+        PRE_MERGE: fill("gate_pre_merge_lua.yaml" if lua else "gate_pre_merge.yaml"),
+        GUARDS: fill("gate_guards.yaml"),
+    }
+    if lua:
+        files[CLIENT_SCRIPT] = (hooks / "gate_client.lua").read_text(encoding="utf-8")
     return files
 
 
