@@ -78,7 +78,7 @@ class Allowance:
         raise ReadFailure(
             "limit_of_data",
             name,
-            f"more than {limit:,} {unit}",
+            f"more than {limit:,} {unit} (limit {name})",
             hint=f"raise limits.{name} of the rule if this is meant",
             line=line,
         )
