@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,7 +37,7 @@ class Endpoint:
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
-    during: Callable[[Received], None] | None = None
+    during: Callable[[Received], object] | None = None
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -90,12 +90,13 @@ def receiver() -> Iterator[Receiver]:
                 content,
             )
             endpoint = running.answer(request)
-            self.send_response(endpoint.status)
-            for name, value in endpoint.headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(endpoint.body)))
-            self.end_headers()
-            self.wfile.write(endpoint.body)
+            with suppress(ConnectionError):  # a sender that did not wait for the answer
+                self.send_response(endpoint.status)
+                for name, value in endpoint.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(endpoint.body)))
+                self.end_headers()
+                self.wfile.write(endpoint.body)
 
         do_GET = do_POST
 

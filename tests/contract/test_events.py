@@ -1,0 +1,352 @@
+"""When which actions run, from where they are read, and what the events carry."""
+
+import pytest
+
+from tests.contract.action_files import FOLDER, action, lua, ready_to_merge, webhook
+from tests.contract.harness import Json, Lakefs, Repository, eventually, refused, success
+from tests.contract.webhooks import Endpoint, Received, Receiver
+
+EVENTS = [
+    *("prepare-commit", "pre-commit", "post-commit", "pre-merge", "post-merge"),
+    *("pre-revert", "post-revert", "pre-cherry-pick", "post-cherry-pick"),
+    *("pre-create-branch", "post-create-branch", "pre-delete-branch", "post-delete-branch"),
+    *("pre-create-tag", "post-create-tag", "pre-delete-tag", "post-delete-tag"),
+]
+
+
+def watched(lakefs: Lakefs, endpoint: Endpoint, events: list[str], **files: str) -> Repository:
+    """Make a repository with an action from its first commit on, so that no cache is in the way."""
+    watching = action("watch", events, webhook("watch", endpoint.url))
+    return lakefs.create_repository(files={FOLDER + "watch.yaml": watching, "a": "1"} | files)
+
+
+def one(endpoint: Endpoint, event_type: str) -> Json:
+    """Wait for the event (a post hook comes after the answer), and forget all."""
+    [event] = eventually(lambda: endpoint.of_type(event_type))
+    assert isinstance(event, dict)
+    return event
+
+
+@pytest.mark.behaviour("H1")
+def test_a_merge_reads_the_actions_of_its_source(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = lakefs.create_repository(files={"a": "1"})
+    repo.create_branch("work")
+    gate = action("gate", ["pre-merge"], webhook("ask_gate", endpoint.url), branches=["main"])
+    repo.commit_files("work", {FOLDER + "gate.yaml": gate})
+    repo.merge("work")
+    assert len(endpoint.received) == 1
+
+
+@pytest.mark.behaviour("H1")
+@pytest.mark.parametrize("way", ["delete", "rewrite"])
+def test_a_branch_without_the_action_merges_unasked(lakefs: Lakefs, webhooks: Receiver, way: str) -> None:
+    endpoint = webhooks.endpoint(status=500)
+    repo = ready_to_merge(lakefs, webhook("ask_gate", endpoint.url))
+    if way == "delete":
+        repo.delete("work", FOLDER + "gate.yaml")
+    else:
+        repo.upload("work", FOLDER + "gate.yaml", action("gate", ["post-merge"]))
+    repo.commit("work", "no gate")
+    repo.merge("work")
+    assert endpoint.received == []
+
+
+@pytest.mark.behaviour("H1")
+def test_a_commit_reads_the_actions_of_its_branch_in_the_end(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = lakefs.create_repository(files={"a": "1"})
+    repo.create_branch("work")
+    late = action("late", ["pre-commit"], webhook("late", endpoint.url), branches=["main"])
+    repo.commit_files("work", {FOLDER + "late.yaml": late})
+    repo.commit("main", allow_empty=True)  # what the branch has now is cached
+    repo.merge("work")
+
+    def fires() -> bool:
+        repo.commit("main", allow_empty=True)
+        return bool(endpoint.received)
+
+    eventually(fires)
+
+
+@pytest.mark.behaviour("H1")
+@pytest.mark.parametrize(
+    ("patterns", "asked"),
+    [
+        (["main"], ["main"]),
+        (["gate-canary-*"], ["gate-canary-1"]),
+        (["other", "*"], ["gate-canary-1", "main"]),
+        (["gate-canary-?", "m[a-z]in"], ["gate-canary-1", "main"]),
+        (["!main"], []),
+        (["{main,other}"], []),
+        (["mai"], []),
+    ],
+)
+def test_branch_patterns(lakefs: Lakefs, webhooks: Receiver, patterns: list[str], asked: list[str]) -> None:
+    endpoint = webhooks.endpoint()
+    gate = action("gate", ["pre-merge"], webhook("ask_gate", endpoint.url), branches=patterns)
+    repo = lakefs.create_repository(files={FOLDER + "gate.yaml": gate})
+    for name in ("gate-canary-1", "work"):
+        repo.create_branch(name)
+    repo.commit_files("work", {"b": "1"})
+    repo.merge("work")
+    repo.merge("work", "gate-canary-1")
+    assert sorted(event["branch_id"] for event in endpoint.events) == asked
+
+
+BROKEN = {
+    "no YAML": ("name: [", "parsing file _lakefs_actions/x.yaml: "),
+    "no mapping": ("just a text", "parsing file _lakefs_actions/x.yaml: "),
+    "no name": (action("", EVENTS[:1]), "'name' is required: invalid action"),
+    "a name of one letter": (action("x", EVENTS[:1]), "'name' is invalid: invalid action"),
+    "no event": (action("xx", []), "'on' is required: invalid action"),
+    "an unknown event": (action("xx", ["pre-lunch"]), "event 'pre-lunch' is not supported: invalid action"),
+    "an id of one letter": (action("xx", EVENTS[:1], lua("h", "")), "hook[0] missing ID: invalid action"),
+    "an id twice": (
+        action("xx", EVENTS[:1], lua("hh", ""), lua("hh", "")),
+        "hook[1] duplicate ID 'hh': invalid action",
+    ),
+    "an unknown type": (
+        action("xx", EVENTS[:1], {"id": "hh", "type": "smoke"}),
+        "hook[0] type 'hh' unknown: invalid action",
+    ),
+    "no address": (
+        action("xx", EVENTS[:1], {"id": "hh", "type": "webhook", "properties": {"x": 1}}),
+        "hook[0] type 'webhook': 'url' must be supplied in properties: invalid action",
+    ),
+    "no script": (
+        action("xx", EVENTS[:1], lua("hh", other=1)),
+        "hook[0] type 'lua': 'script' or 'script_path' must be supplied in properties: invalid action",
+    ),
+}
+
+
+@pytest.mark.behaviour("H2")
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_file_that_does_not_parse_fails_the_commit(lakefs: Lakefs, broken: str) -> None:
+    content, reason = BROKEN[broken]
+    repo = lakefs.create_repository()
+    repo.upload("main", FOLDER + "x.yaml", content)
+    message = refused(repo.try_commit("main"), 500)
+    assert message.startswith("prepare-commit hook aborted, run id '")
+    assert reason in message
+    assert repo.log("main")[0]["message"] == "Repository created"
+
+
+@pytest.mark.behaviour("H2")
+def test_every_file_there_is_an_action_whatever_its_name(lakefs: Lakefs) -> None:
+    repo = lakefs.create_repository()
+    repo.upload("main", FOLDER + "README.md", "# not an action")
+    assert "parsing file _lakefs_actions/README.md" in refused(repo.try_commit("main"), 500)
+
+
+@pytest.mark.behaviour("H2")
+def test_a_folder_there_fails_everything(lakefs: Lakefs) -> None:
+    repo = lakefs.create_repository()
+    repo.upload("main", FOLDER + "scripts/x.lua", "print(1)")
+    assert refused(repo.try_commit("main"), 404)
+
+
+@pytest.mark.behaviour("H2")
+def test_two_actions_of_one_name_fail_merge_commit_and_revert(lakefs: Lakefs) -> None:
+    same = action("same", ["post-merge"])
+    repo = lakefs.create_repository(files={"a": "1"})
+    for name in ("work", "other"):
+        repo.create_branch(name)
+    repo.commit_files("work", {FOLDER + "x.yaml": same})
+    repo.commit_files("main", {FOLDER + "y.yaml": same})
+    repo.merge("work")  # each side alone is fine
+    reason = "action name 'same' already loaded: invalid action"
+    assert reason in refused(repo.try_merge("main", "other"), 500)
+
+    def fails(*path: str, **body: object) -> bool:
+        response = repo.request("POST", "branches", "main", *path, json=body)
+        return response.status_code == 500 and reason in response.json()["message"]
+
+    eventually(lambda: fails("commits", message="empty", allow_empty=True))
+    eventually(lambda: fails("revert", ref="main", parent_number=1, allow_empty=True))
+
+
+@pytest.mark.behaviour("H5")
+def test_events_of_a_commit(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, EVENTS)
+    eventually(lambda: endpoint.of_type("post-commit"))
+    endpoint.received.clear()
+    commit = repo.commit_files("main", {"b": "1"}, "the message", metadata={"k": "v"})
+    after = one(endpoint, "post-commit")
+    assert [event["event_type"] for event in endpoint.events] == [
+        "prepare-commit",
+        "pre-commit",
+        "post-commit",
+    ]
+    for event in endpoint.events[:2]:
+        assert event["source_ref"] == event["branch_id"] == "main"
+        assert "commit_id" not in event
+        assert (event["commit_message"], event["commit_metadata"]) == ("the message", {"k": "v"})
+    assert after["commit_id"] == after["source_ref"] == commit["id"]
+
+
+@pytest.mark.behaviour("H5", "C4")
+def test_what_is_staged_can_change_during_pre_commit(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, ["pre-commit"])
+    seen: list[bytes] = []
+
+    def swap(_: Received) -> None:
+        repo.upload("main", "data", "good")
+        seen.append(repo.read("main", "data"))
+
+    endpoint.during = swap
+    repo.upload("main", "data", "bad")
+    commit = repo.commit("main")
+    assert seen == [b"good"]
+    assert repo.read(commit["id"], "data") == b"bad"
+
+
+@pytest.mark.behaviour("H5", "R2")
+def test_a_commit_of_a_metarange_shows_the_hook_old_data(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, ["pre-commit"])
+    bad = repo.commit_files("main", {"data": "bad"})
+    repo.commit_files("main", {"data": "good"})
+    seen: list[object] = []
+    endpoint.during = lambda _: seen.extend([repo.read("main", "data"), repo.uncommitted("main")])
+    repo.commit("main", params={"source_metarange": bad["meta_range_id"]})
+    assert seen == [b"good", []]
+    assert repo.read("main", "data") == b"bad"
+
+
+@pytest.mark.behaviour("H6", "H8")
+def test_events_of_a_revert(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, EVENTS)
+    repo.commit_files("main", {"b": "1"})
+    eventually(lambda: len(endpoint.of_type("post-commit")) == 2)
+    endpoint.received.clear()
+    commit = repo.revert("main", "main", commit_overrides={"message": "other", "metadata": {"k": "v"}})
+    after = one(endpoint, "post-revert")
+    before, _ = endpoint.events
+    assert (before["event_type"], before["source_ref"], before["branch_id"]) == ("pre-revert", "main", "main")
+    assert (before["commit_message"], before["commit_metadata"]) == ("other", {"k": "v"})
+    assert "commit_id" not in before
+    assert after["commit_id"] == after["source_ref"] == commit["id"]
+
+
+@pytest.mark.behaviour("H7")
+def test_events_of_a_cherry_pick(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, [event for event in EVENTS if "branch" not in event])
+    repo.create_branch("work")
+    repo.commit_files("work", {"b": "1"})
+    eventually(lambda: len(endpoint.of_type("post-commit")) == 2)
+    endpoint.received.clear()
+    success(repo.request("POST", "branches", "main", "cherry-pick", json={"ref": "work"}))
+    after = one(endpoint, "post-cherry-pick")
+    assert [event["event_type"] for event in endpoint.events] == ["pre-cherry-pick", "post-cherry-pick"]
+    assert endpoint.events[0]["commit_metadata"]["cherry-pick-origin"] == repo.head("work")
+    assert after["commit_id"] == repo.head()
+
+
+@pytest.mark.behaviour("H7")
+def test_a_hook_can_refuse_a_cherry_pick(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = watched(lakefs, endpoint, ["pre-cherry-pick"])
+    repo.create_branch("work")
+    repo.commit_files("work", {"b": "1"})
+    before = repo.head()
+    response = repo.request("POST", "branches", "main", "cherry-pick", json={"ref": "work"})
+    assert refused(response, 412).startswith("update branch: pre-cherry-pick hook aborted, run id '")
+    assert repo.head() == before
+
+
+@pytest.mark.behaviour("H7", "R7")
+def test_events_of_branches(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, [event for event in EVENTS if "branch" in event])
+    head = repo.create_branch("back", hidden=True)
+    eventually(lambda: endpoint.of_type("post-create-branch"))
+    created = endpoint.of_type("pre-create-branch")[0]
+    assert (created["branch_id"], created["source_ref"], created["commit_id"]) == ("back", "main", head)
+    repo.delete_branch("back")
+    eventually(lambda: endpoint.of_type("post-delete-branch"))
+    deleted = endpoint.of_type("pre-delete-branch")[0]
+    assert (deleted["branch_id"], deleted["source_ref"]) == ("back", head)
+    assert "commit_id" not in deleted
+
+
+@pytest.mark.behaviour("R7")
+def test_a_refused_deletion_leaves_the_branch(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = watched(lakefs, endpoint, ["pre-delete-branch"])
+    repo.create_branch("back")
+    assert refused(repo.request("DELETE", "branches", "back"), 412)
+    assert repo.head("back") == repo.head()
+
+
+@pytest.mark.behaviour("R7")
+def test_a_refused_creation_makes_no_branch(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = watched(lakefs, endpoint, ["pre-create-branch"])
+    assert refused(repo.request("POST", "branches", json={"name": "back", "source": "main"}), 412)
+    assert refused(repo.request("GET", "branches", "back"), 404)
+
+
+@pytest.mark.behaviour("R7")
+def test_merging_main_into_a_branch_runs_mains_hooks_for_it(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, ["pre-merge"])
+    repo.create_branch("back", "main")
+    repo.commit_files("main", {"b": "1"})
+    repo.merge("main", "back")
+    assert endpoint.events[0]["branch_id"] == "back"
+
+
+def test_events_of_tags(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = watched(lakefs, endpoint, [event for event in EVENTS if "tag" in event])
+    success(repo.request("POST", "tags", json={"id": "v1", "ref": "main"}))
+    success(repo.request("DELETE", "tags", "v1"))
+    eventually(lambda: len(endpoint.events) == 4)
+    for event in endpoint.events:
+        assert (event["tag_id"], event["commit_id"], event["source_ref"]) == ("v1", repo.head(), repo.head())
+        assert "branch_id" not in event
+
+
+@pytest.mark.behaviour("H7")
+def test_hard_reset_fires_nothing(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=500)
+    repo = watched(lakefs, endpoint, [event for event in EVENTS if "commit" not in event])
+    repo.commit_files("main", {"b": "1"})
+    success(repo.request("PUT", "branches", "main", "hard_reset", params={"ref": "main~1"}))
+    assert endpoint.events == []
+
+
+@pytest.mark.behaviour("H7")
+def test_a_forced_merge_into_a_read_only_repository_asks_nobody(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=500)
+    repo = lakefs.create_repository(read_only=True)
+    assert refused(repo.try_upload("main", "a", "1"), 403) == "read-only repository"
+    success(repo.request("POST", "branches", json={"name": "work", "source": "main", "force": True}))
+    gate = action("gate", ["pre-merge"], webhook("ask_gate", endpoint.url))
+    repo.upload("work", FOLDER + "gate.yaml", gate, params={"force": True})
+    repo.commit("work", force=True)
+    assert refused(repo.try_merge("work"), 403) == "read-only repository"
+    repo.merge("work", force=True)
+    assert endpoint.received == []
+
+
+@pytest.mark.behaviour("H8")
+def test_post_merge_comes_after_and_cannot_refuse(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=500)
+    gate = action("after", ["post-merge"], webhook("after", endpoint.url))
+    repo = lakefs.create_repository(files={FOLDER + "after.yaml": gate})
+    repo.create_branch("work")
+    repo.commit_files("work", {"b": "1"})
+    merge = repo.merge("work")
+    event = one(endpoint, "post-merge")
+    assert event["commit_id"] == event["source_ref"] == merge == repo.head()
+    assert event["merge_source"] == "work"
+    run = eventually(lambda: [run for run in repo.runs() if run["event_type"] == "post-merge"])[0]
+    assert run["status"] == "failed"
+    assert repo.head() == merge
