@@ -39,11 +39,15 @@ def error_body(code: str, message: str, hint: str = "") -> dict[str, Any]:
 
 def error_answer(status: int, code: str, message: str, hint: str = "") -> Response:
     """Return an error as JSON, or, where people look (all that is not for machines), as a page."""
-    if request.path.startswith(FOR_MACHINES):
+    if _for_machines():
         return make_response(error_body(code, message, hint), status)
     title = TITLES.get(status, "This did not work")
     page = render_template("error.html", status=status, title=title, message=message, hint=hint)
     return make_response(page, status)
+
+
+def _for_machines() -> bool:
+    return request.path.startswith(FOR_MACHINES) or request.path.endswith(".json")
 
 
 def handle_errors(app: Flask) -> None:
@@ -57,7 +61,7 @@ def handle_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         status = error.code or 500
-        hint = HINTS.get(status, "") if request.path.startswith(FOR_MACHINES) else ""
+        hint = HINTS.get(status, "") if _for_machines() else ""
         return error_answer(status, CODES.get(status, "http"), error.description or error.name, hint)
 
     @app.errorhandler(SQLAlchemyError)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.blueprints import BlueprintSetupState
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -129,9 +127,6 @@ def local_path(wanted: str) -> str:
 
     Browsers read ``//host``, ``/\\host`` and addresses with tabs or newlines in them as other sites.
     """
-    here = "/"
-    parts = urlsplit(wanted)
-    strange = "\\" in wanted or not wanted.isprintable() or wanted.startswith("//")
-    if strange or parts.scheme or parts.netloc or not wanted.startswith("/"):
-        return here
-    return here if parts.path.startswith(("/hooks/", "/api/", "/sign-")) else wanted
+    elsewhere = not wanted.startswith("/") or wanted.startswith("//") or "\\" in wanted
+    no_page = wanted.startswith(("/hooks", "/api", "/sign-"))
+    return "/" if elsewhere or no_page or not wanted.isprintable() else wanted
