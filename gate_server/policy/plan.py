@@ -133,10 +133,14 @@ def _gate_file_outcomes(
     canaries = [path for path in changes.gate_files if path.startswith(CANARY_PREFIX)]
     for path in canaries:
         yield DeclaredOutcome("canary", Outcome.FAIL, CANARY_REFUSED, path=path)
-    if registered:
-        return
     for path in changes.gate_files:
-        if path not in canaries:
+        if path in canaries:
+            continue
+        if registered:
+            yield DeclaredOutcome(
+                "gate_files", Outcome.PASS, f"{path} changes, as `gate install` announced", path=path
+            )
+        else:
             yield DeclaredOutcome(
                 "gate_files",
                 Outcome.FAIL,
