@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 
-from local_lakefs.api import arguments
+from local_lakefs.api import answers, arguments
 from local_lakefs.api.registry import operation
 from local_lakefs.service import LocalLakeFS
 
@@ -44,6 +44,8 @@ def get_run_hook_output(
 ) -> ResponseReturnValue:
     server.repositories.get(repository)
     output = server.actions.output(repository, run_id, hook_run_id)
+    if not output:
+        return answers.empty(200)  # the hook was passed over
     return Response(
         output,
         mimetype="application/octet-stream",

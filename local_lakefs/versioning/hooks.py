@@ -68,7 +68,7 @@ class Hooks:
             raise LakeFSError(str(failure)) from failure
         except LakeFSError as failure:
             aborted = f"{event_type} hook aborted, run id '{new_run_id()}'"
-            raise failure.within(f"{aborted}: list actions from commit: listing actions") from None
+            raise failure.within(aborted) from None
         return run_id or ""
 
     def after(
@@ -102,12 +102,19 @@ class Hooks:
         return lambda: self._list(repository, ref), lambda path: self._read(repository, ref, path)
 
     def _list(self, repository: Repository, ref: str) -> Iterator[tuple[str, bytes]]:
-        """The action files of a ref: objects right under the prefix."""
-        for path, entry in tree.entries(repository, resolve(repository, ref), ACTIONS_PREFIX):
+        """Read the action files of a ref. A folder among them fails everything, as in lakeFS."""
+        try:
+            reference = resolve(repository, ref)
+        except LakeFSError as error:
+            raise error.within("list actions from commit: listing actions") from None
+        for path, entry in tree.entries(repository, reference, ACTIONS_PREFIX):
             if not path.startswith(ACTIONS_PREFIX):
                 return
-            if "/" in path.removeprefix(ACTIONS_PREFIX):
-                continue
+            name, slash, _ = path.removeprefix(ACTIONS_PREFIX).partition("/")
+            if slash:
+                folder = f"{ACTIONS_PREFIX}{name}/"
+                problem = f"loading file {folder}: get action file metadata {folder}: not found"
+                raise NotFound(f"1 error occurred:\n\t* {problem}\n\n")
             yield path, self._objects.read(repository.address(entry.address, entry.relative))
 
     def _read(self, repository: Repository, ref: str, path: str) -> bytes:
