@@ -74,7 +74,7 @@ def _play(stage: Stage, tell: Teller) -> Any:
     repository = _set_the_scene(stage, tell)
     good = _good_data(stage, tell, repository)
     _bad_data(stage, tell, repository)
-    _bad_data_gets_in(tell, repository)
+    _bad_data_gets_in(stage, tell, repository)
     _back(stage, tell, repository, good)
     _as_it_was(stage, tell, repository, good)
     return repository
@@ -97,7 +97,7 @@ def _set_the_scene(stage: Stage, tell: Teller) -> Any:
 def _good_data(stage: Stage, tell: Teller, repository: Any) -> str:
     tell.step(f"A good file: {GOOD}, five columns")
     branch = _branch_with(tell, repository, "import-1", {GOOD: GOOD})
-    commit = _merge(tell, branch)
+    commit = _merge(stage, tell, repository, branch)
     tell.good(f"lakeFS merged: main is at {short_id(commit)}")
     verdict = _newest_verdict(stage, repository)
     tell.expect(verdict["verdict"] == "PASS", f"the verdict is {verdict['summary']}, PASS was expected")
@@ -114,14 +114,14 @@ def _bad_data(stage: Stage, tell: Teller, repository: Any) -> None:
     _refused_merge(stage, tell, repository, branch)
 
 
-def _bad_data_gets_in(tell: Teller, repository: Any) -> None:
+def _bad_data_gets_in(stage: Stage, tell: Teller, repository: Any) -> None:
     tell.step("Bad data gets in anyway: through a branch that dropped the gate's action")
     branch = repository.branch("careless").create("main")
     actions = [item.path for item in branch.objects(prefix=ACTIONS)]
     tell.call(f'branch = repo.branch("careless").create("main"); branch.delete_objects({actions})')
     branch.delete_objects(actions)
     _fill(tell, branch, {GOOD: BAD, BAD: BAD})
-    commit = _merge(tell, branch)
+    commit = _merge(stage, tell, repository, branch)
     tell.bad(f"lakeFS merged without asking: main is at {short_id(commit)} and holds four columns")
     tell.note("(lakeFS takes the actions from the branch that is merged: a hook alone can be bypassed.)")
 
@@ -162,14 +162,15 @@ def _fill(tell: Teller, branch: Any, data: dict[str, str]) -> None:
     branch.commit(f"Add {', '.join(data)}")
 
 
-def _merge(tell: Teller, branch: Any) -> str:
+def _merge(stage: Stage, tell: Teller, repository: Any, branch: Any) -> str:
     from lakefs.exceptions import LakeFSException
 
     tell.call('branch.merge_into("main")')
     try:
         return str(branch.merge_into("main"))
     except LakeFSException as error:
-        raise Differs(f"lakeFS refused to merge {branch.id}: {error}") from error
+        said = _newest_verdict(stage, repository)["summary"]
+        raise Differs(f"lakeFS refused to merge {branch.id}: {error}; the gate said {said}") from error
 
 
 def _refused_merge(stage: Stage, tell: Teller, repository: Any, branch: Any) -> None:

@@ -29,6 +29,7 @@ class RemoteGate:
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            limits=httpx.Limits(max_keepalive_connections=0),  # few calls: leave nothing open
         )
 
     @classmethod

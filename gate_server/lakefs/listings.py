@@ -11,6 +11,7 @@ from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.model import Commit, ObjectIdentity
 
 ENTRIES_KEPT = 2_000_000
+LOCAL = "local://"
 
 Listing = Mapping[str, ObjectIdentity]
 
@@ -67,5 +68,15 @@ def _identity(item: Mapping[str, Any], own_data: str) -> ObjectIdentity:
         size_bytes=item["size_bytes"],
         metadata=tuple(sorted((item.get("metadata") or {}).items())),
         content_type=item.get("content_type") or "",
-        linked=not item["physical_address"].startswith(own_data),
+        linked=not _is_own(item["physical_address"], own_data),
+    )
+
+
+def _is_own(address: str, own_data: str) -> bool:
+    if not own_data.startswith(LOCAL):
+        return address.startswith(own_data)
+    # The local block store gives absolute paths of files, below a folder that lakeFS does not tell.
+    own_path = "/" + own_data.removeprefix(LOCAL).lstrip("/")
+    return (
+        address.startswith(LOCAL) and own_path in "/" + address.removeprefix(LOCAL) and "/../" not in address
     )
