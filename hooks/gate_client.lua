@@ -87,6 +87,9 @@ local function ask()
   if code == 503 and answer.allowed == false and answer.verdict == "" then
     return false, reason, true
   end
+  if reason == "" then
+    reason = "refused without a reason"
+  end
   if code ~= 412 then
     reason = "the gate answered " .. tostring(code) .. ": " .. reason
   end
