@@ -83,6 +83,12 @@ class Refused(LakeFSError):
 class TooManyTries(LakeFSError):
     status = 429
 
+    def __init__(self) -> None:
+        super().__init__("Too many attempts, try again later")
+
+    def within(self, context: str) -> Self:  # noqa: ARG002 - lakeFS says no more than this
+        return self
+
 
 class NotOffered(LakeFSError):
     status = 501

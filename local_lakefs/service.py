@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from local_lakefs.actions import ActionsService
 from local_lakefs.errors import BadRequest
@@ -45,15 +47,21 @@ class LocalLakeFS:
     Parameters
     ----------
     directory : Path
-        Made when it is not there; two servers must not share one.
+        Made when it is not there.
     env : Mapping
         The keys of the server (``LAKECTL_CREDENTIALS_*``), and what hooks may read (``LAKEFSACTION_*``).
     allow_lua_http : bool
         Whether Lua hooks may use ``net/http``, as lakeFS's ``actions.lua.net_http_enabled``.
+
+    Raises
+    ------
+    RuntimeError
+        Another server uses the directory.
     """
 
     def __init__(self, directory: Path, env: Mapping[str, str], *, allow_lua_http: bool = False) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(directory)
         self.credentials = load_credentials(directory, env)
         database = Database(directory / "lakefs.db")
         self.objects = ObjectFiles(directory / "objects")
@@ -65,6 +73,7 @@ class LocalLakeFS:
     def close(self) -> None:
         """End what runs for hooks."""
         self.actions.close()
+        self._lock.close()
 
     def new_address(self) -> str:
         """Return a new address for data, relative to a storage namespace."""
@@ -89,6 +98,16 @@ class LocalLakeFS:
         text = json.dumps([repository.id, branch, path, address]).encode()
         digest = hmac.digest(self.credentials.secret_access_key.encode(), text, hashlib.sha256)
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _lock(directory: Path) -> IO[bytes]:
+    """Hold the directory until this process ends, however it ends."""
+    file = (directory / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise RuntimeError(f"another server uses {directory}") from error
+    return file
 
 
 class _Addresses:

@@ -84,13 +84,13 @@ class Application(BaseApplication):  # type: ignore[misc]
             "secret_access_key": self._credentials.secret_access_key,
             "pid": worker.ppid,
         }
-        print(NOTICE)  # noqa: T201 - this is a command's output
-        print(f"{url}  access key {ready['access_key_id']}  secret {ready['secret_access_key']}", flush=True)  # noqa: T201
         if self._options.ready_file is not None:
             temporary = self._options.ready_file.with_suffix(".writing")
             temporary.touch(mode=0o600)
             temporary.write_text(json.dumps(ready))
             temporary.rename(self._options.ready_file)
+        print(NOTICE)  # noqa: T201 - this is a command's output
+        print(f"{url}  access key {ready['access_key_id']}  secret {ready['secret_access_key']}", flush=True)  # noqa: T201
 
 
 def serve(options: Options) -> None:

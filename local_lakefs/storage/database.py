@@ -97,7 +97,6 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("PRAGMA cache_size=-32768")
             self._local.connection = connection
         return connection
 

@@ -116,6 +116,7 @@ class Cursor:
         self._infos = infos
         self._range = 0
         self._index = 0
+        self._content: Range | None = None
 
     @property
     def done(self) -> bool:
@@ -133,11 +134,16 @@ class Cursor:
     def key(self) -> str:
         if self._index == 0:
             return self._infos[self._range].min_key
-        return self._store.range(self._infos[self._range].id).keys[self._index]
+        return self._read().keys[self._index]
 
     @property
     def entry(self) -> Entry:
-        return self._store.range(self._infos[self._range].id).entries[self._index]
+        return self._read().entries[self._index]
+
+    def _read(self) -> Range:
+        if self._content is None:
+            self._content = self._store.range(self._infos[self._range].id)
+        return self._content
 
     def next(self) -> None:
         self._index += 1
@@ -147,13 +153,15 @@ class Cursor:
     def next_range(self) -> None:
         self._range += 1
         self._index = 0
+        self._content = None
 
     def seek(self, key: str) -> None:
         """Go to the first entry whose key is ``key`` or after it."""
         self._range = bisect_left(self._infos, key, key=lambda info: info.max_key)
         self._index = 0
+        self._content = None
         if not self.done and self.range.min_key < key:
-            self._index = bisect_left(self._store.range(self.range.id).keys, key)
+            self._index = bisect_left(self._read().keys, key)
 
 
 class RangeWriter:

@@ -194,4 +194,4 @@ def _retry(attempt: Callable[[], Branch]) -> Branch:
                 break
             time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - only spreads retries
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-    raise TooManyTries("Too many attempts, try again later")
+    raise TooManyTries

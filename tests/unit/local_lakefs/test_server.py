@@ -1,0 +1,183 @@
+"""The server as a process: its start, its end, what survives a crash, and what it does not offer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from local_lakefs.api.registry import HANDLERS, operations
+from local_lakefs.service import LocalLakeFS
+from local_lakefs.serving import NOTICE
+from local_lakefs.testing import RunningServer, lakefs_server
+
+LUA = """
+name: slow enough
+on:
+  pre-merge:
+hooks:
+  - id: lua
+    type: lua
+    properties:
+      script: |
+        print("asked")
+"""
+
+
+def client(server: RunningServer) -> httpx.Client:
+    return httpx.Client(
+        base_url=f"{server.url}/api/v1",
+        auth=(server.access_key_id, server.secret_access_key),
+        timeout=60,
+        trust_env=False,
+    )
+
+
+def make_repository(http: httpx.Client, name: str = "repo") -> None:
+    http.post(
+        "/repositories", json={"name": name, "storage_namespace": "s3://any/namespace"}
+    ).raise_for_status()
+
+
+def upload(http: httpx.Client, branch: str, path: str, content: bytes) -> httpx.Response:
+    return http.post(f"/repositories/repo/branches/{branch}/objects", params={"path": path}, content=content)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with lakefs_server(Path(tmp_path_factory.mktemp("server"))) as running:
+        with client(running) as http:
+            make_repository(http)
+        yield running
+
+
+def test_keys_are_kept_for_the_owner_only(tmp_path: Path) -> None:
+    directory = tmp_path / "made" / "at start"
+    with lakefs_server(directory) as first:
+        pass
+    with lakefs_server(directory) as second:
+        assert (second.access_key_id, second.secret_access_key) == (
+            first.access_key_id,
+            first.secret_access_key,
+        )
+    assert stat.S_IMODE((directory / "credentials.json").stat().st_mode) == 0o600
+    log = (directory / "server.log").read_text()
+    assert NOTICE in log
+    assert first.secret_access_key in log
+
+
+def test_keys_from_the_environment(tmp_path: Path) -> None:
+    env = {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "AKIA", "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "secret"}
+    with lakefs_server(tmp_path, env) as server:
+        assert (server.access_key_id, server.secret_access_key) == ("AKIA", "secret")
+        with client(server) as http:
+            assert http.get("/user").json()["user"]["id"] == "admin"
+            assert http.get("/user", auth=("AKIA", "wrong")).status_code == 401
+    assert not (tmp_path / "credentials.json").exists()
+
+
+def test_the_end_leaves_no_process(tmp_path: Path) -> None:
+    with lakefs_server(tmp_path) as server, client(server) as http:
+        make_repository(http)
+        http.post("/repositories/repo/branches", json={"name": "work", "source": "main"})
+        upload(http, "work", "_lakefs_actions/slow.yaml", LUA.encode()).raise_for_status()
+        http.post("/repositories/repo/branches/work/commits", json={"message": "action"}).raise_for_status()
+        http.post("/repositories/repo/refs/work/merge/main", json={}).raise_for_status()
+        processes = psutil.Process(server.pid).children(recursive=True)
+        assert processes
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []
+
+
+def test_two_servers_do_not_share_a_directory(server: RunningServer) -> None:
+    with pytest.raises(RuntimeError, match="another server uses"):
+        LocalLakeFS(server.directory, {})
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    with lakefs_server(tmp_path) as server, client(server) as http:
+        make_repository(http)
+        upload(http, "main", "a", b"committed").raise_for_status()
+        commit = http.post("/repositories/repo/branches/main/commits", json={"message": "m"}).json()["id"]
+        upload(http, "main", "b", b"staged").raise_for_status()
+        for process in [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]:
+            process.kill()
+    with lakefs_server(tmp_path) as server, client(server) as http:
+        assert http.get("/repositories/repo/branches/main").json()["commit_id"] == commit
+        for path, content in (("a", b"committed"), ("b", b"staged")):
+            answer = http.get("/repositories/repo/refs/main/objects", params={"path": path})
+            assert (answer.status_code, answer.content) == (200, content)
+        assert [
+            change["path"] for change in http.get("/repositories/repo/branches/main/diff").json()["results"]
+        ] == ["b"]
+
+
+def test_a_signal_to_stop_is_obeyed(tmp_path: Path) -> None:
+    ready_file = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "local_lakefs", "--dir", str(tmp_path / "d"), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--ready-file", str(ready_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == NOTICE
+    url = process.stdout.readline().split()[0]
+    ready = json.loads(ready_file.read_text())
+    assert (ready["url"], ready["pid"]) == (url, process.pid)
+    assert httpx.get(f"{url}/healthcheck", trust_env=False).status_code == 204
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(15) == 0
+    process.stdout.close()
+
+
+def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
+    missing = [item for item in operations() if item.operation not in HANDLERS]
+    assert missing
+    with client(server) as http:
+        for item in missing:
+            answer = http.request(item.method, item.path)
+            assert answer.status_code == 501
+            assert item.operation in answer.json()["message"]
+        assert http.get("/nothing").status_code == 404
+
+
+def test_every_handler_is_an_operation() -> None:
+    assert set(HANDLERS) <= {item.operation for item in operations()}
+
+
+def test_writers_at_once_lose_nothing(server: RunningServer) -> None:
+    answers: list[httpx.Response] = []
+
+    def write(number: int) -> None:
+        with client(server) as http:
+            for step in range(5):
+                branch = f"w{number}-{step}"
+                http.post("/repositories/repo/branches", json={"name": branch, "source": "main"})
+                upload(http, branch, f"many/{number}/{step}", b"x").raise_for_status()
+                http.post(f"/repositories/repo/branches/{branch}/commits", json={"message": "m"})
+                answers.append(http.post(f"/repositories/repo/refs/{branch}/merge/main", json={}))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} <= {200, 429}
+    merged = sum(answer.status_code == 200 for answer in answers)
+    with client(server) as http:
+        listing = http.get("/repositories/repo/refs/main@/objects/ls", params={"prefix": "many/"}).json()
+        assert len(listing["results"]) == merged
+        log = http.get("/repositories/repo/refs/main/commits", params={"first_parent": True}).json()
+        assert sum(commit["message"].startswith("Merge 'w") for commit in log["results"]) == merged
