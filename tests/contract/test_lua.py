@@ -1,12 +1,10 @@
 """Lua hooks: what a script is given, what it can do, how it refuses."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local_lakefs.testing import lakefs_server
 from tests.contract.action_files import FOLDER, action, lua, ready_to_merge, refusal
 from tests.contract.harness import Json, Lakefs, Repository, refused
 from tests.contract.webhooks import Receiver
@@ -228,13 +226,6 @@ def test_request_to_nobody_is_an_error(lakefs: Lakefs) -> None:
     assert address in failed(lakefs, f"require('net/http').request('{address}')")
     caught = printed(lakefs, f"print(pcall(require('net/http').request, '{address}'))")
     assert caught.startswith("false\t")
-
-
-@pytest.mark.behaviour("H11")
-def test_embedded_has_no_request_unless_allowed(tmp_path: Path) -> None:
-    with lakefs_server(tmp_path) as server:
-        lakefs = Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
-        assert "module 'net/http' not found" in failed(lakefs, "require('net/http')")
 
 
 GUARD = """

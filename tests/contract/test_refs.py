@@ -104,3 +104,25 @@ def test_tags(repo: Repository) -> None:
 def test_tags_that_cannot_be_made(repo: Repository, name: str, ref: str, status: int, message: str) -> None:
     success(repo.request("POST", "tags", json={"id": "taken", "ref": "main"}))
     assert refused(repo.request("POST", "tags", json={"id": name, "ref": ref}), status) == message
+
+
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_a_shortened_id_can_be_taken_over_by_a_name(repo: Repository, kind: str) -> None:
+    first = repo.head()
+    second = repo.commit_files("main", {"a": "1"})["id"]
+    short = first[:12]
+    assert repo.get_commit(short)["id"] == first
+    if kind == "branch":
+        repo.create_branch(short)
+    else:
+        success(repo.request("POST", "tags", json={"id": short, "ref": "main"}))
+    assert repo.get_commit(short)["id"] == second
+
+
+def test_a_full_id_cannot(repo: Repository) -> None:
+    commit = repo.commit_files("main", {"a": "1"})["id"]
+    expected = f"commit ID {commit}: conflict found"
+    branch = repo.request("POST", "branches", json={"name": commit, "source": "main"})
+    assert refused(branch, 409) == expected
+    tag = repo.request("POST", "tags", json={"id": commit, "ref": "main"})
+    assert refused(tag, 409) == expected

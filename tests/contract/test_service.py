@@ -36,18 +36,3 @@ def test_unknown_paths_are_404(lakefs: Lakefs, repo: Repository) -> None:
 def test_a_body_that_is_no_json_is_400(lakefs: Lakefs) -> None:
     response = lakefs.http.post("/repositories", content="{x", headers={"content-type": "application/json"})
     assert refused(response, 400).startswith("request body has an error")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "operation"),
-    [
-        ("GET", "/auth/users", "listUsers"),
-        ("GET", "/repositories/{repo}/pulls", "listPullRequests"),
-        ("POST", "/repositories/{repo}/gc/prepare_commits", "prepareGarbageCollectionCommits"),
-    ],
-)
-def test_embedded_says_which_operation_it_does_not_offer(
-    embedded: Lakefs, method: str, path: str, operation: str
-) -> None:
-    name = embedded.create_repository().name
-    assert operation in refused(embedded.http.request(method, path.format(repo=name)), 501)

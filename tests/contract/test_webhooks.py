@@ -192,3 +192,22 @@ def test_a_variable_that_is_not_set(lakefs: Lakefs, webhooks: Receiver) -> None:
     assert "LAKEFSACTION_NOT_SET not found: missing env var" in refused(repo.try_merge("work"), 500)
     assert repo.head() == before
     assert endpoint.received == []
+
+
+@pytest.mark.behaviour("H3")
+def test_a_refused_merge_commit_can_still_be_read(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = ready_to_merge(lakefs, webhook("ask_gate", endpoint.url))
+    refused(repo.try_merge("work"), 412)
+    refused_commit = endpoint.events[0]["commit_id"]
+    assert repo.contents(refused_commit)["new"] == b"new"
+    assert refused_commit not in [commit["id"] for commit in repo.log("main")]
+
+
+@pytest.mark.behaviour("H7", "H12")
+@pytest.mark.parametrize("option", ["force", "allow_empty"])
+def test_no_option_of_a_merge_spares_the_hook(lakefs: Lakefs, webhooks: Receiver, option: str) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = ready_to_merge(lakefs, webhook("ask_gate", endpoint.url))
+    refused(repo.try_merge("work", "main", **{option: True}), 412)
+    assert len(endpoint.received) == 1

@@ -1,0 +1,126 @@
+"""What happens while a merge waits for its hook."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.contract.action_files import FOLDER, action, lua, webhook
+from tests.contract.harness import Json, Lakefs, Repository, eventually, refused, success
+from tests.contract.webhooks import Received, Receiver
+
+
+def prepared(lakefs: Lakefs, hook: Json) -> Repository:
+    """Only `work` holds the hook, so that `main` can be moved by merging `quick` unasked."""
+    repo = lakefs.create_repository(files={"a": "1"})
+    for name in ("quick", "work"):
+        repo.create_branch(name)
+    repo.commit_files("quick", {"quick": "quick"})
+    gate = action("gate", ["pre-merge"], hook)
+    repo.commit_files("work", {FOLDER + "gate.yaml": gate, "new": "new"})
+    return repo
+
+
+@pytest.mark.behaviour("H12")
+def test_a_merge_is_tried_again_when_main_moved(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = prepared(lakefs, webhook("ask_gate", endpoint.url))
+    first = repo.get_commit("main")
+    moved: list[str] = []
+
+    def move(_: Received) -> None:
+        if not moved:
+            moved.append(repo.merge("quick"))
+
+    endpoint.during = move
+    merge = repo.merge("work")
+    asked = [event["commit_id"] for event in endpoint.events]
+    assert len(asked) == 2
+    assert asked[1] == merge == repo.head()
+    assert repo.get_commit(asked[0])["parents"][0] == first["id"]
+    assert repo.get_commit(merge)["parents"] == [moved[0], repo.head("work")]
+    assert repo.paths("main") == [FOLDER + "gate.yaml", "a", "new", "quick"]
+
+
+@pytest.mark.behaviour("H12")
+def test_after_ten_times_it_gives_up(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = prepared(lakefs, webhook("ask_gate", endpoint.url))
+    endpoint.during = lambda _: success(repo.try_commit("main", "moved", allow_empty=True))
+    assert refused(repo.try_merge("work"), 429) == "Too many attempts, try again later"
+    assert len(endpoint.received) == 10
+    assert repo.get_commit("main")["message"] == "moved"
+    assert "new" not in repo.paths("main")
+
+
+@pytest.mark.behaviour("H12", "C4")
+def test_uploads_meanwhile_do_not_disturb(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    repo = prepared(lakefs, webhook("ask_gate", endpoint.url))
+    endpoint.during = lambda _: repo.upload("main", "staged", "x")
+    repo.merge("work")
+    assert len(endpoint.received) == 1
+    assert repo.uncommitted("main") == [("added", "staged")]
+    assert "staged" not in repo.paths("main@")
+
+
+@pytest.mark.behaviour("H12")
+def test_a_merge_held_by_lua_lands_although_the_client_hung_up(lakefs: Lakefs, webhooks: Receiver) -> None:
+    answer = threading.Event()
+    endpoint = webhooks.endpoint(during=lambda _: answer.wait(30))
+    repo = prepared(lakefs, lua("ask_lua", f"require('net/http').request('{endpoint.url}')"))
+    before = repo.head()
+    try:
+        with pytest.raises(httpx.ReadTimeout):
+            repo.request("POST", "refs", "work", "merge", "main", json={}, timeout=0.5)
+        assert repo.head() == before
+    finally:
+        answer.set()
+    eventually(lambda: repo.head() != before)
+    assert repo.get_commit("main")["parents"] == [before, repo.head("work")]
+
+
+@pytest.mark.behaviour("R4")
+def test_two_reverts_at_once(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint()
+    guard = action("guard", ["pre-revert"], webhook("guard", endpoint.url))
+    repo = lakefs.create_repository(files={FOLDER + "guard.yaml": guard, "a": "1"})
+    repo.commit_files("main", {"b": "1"})
+    last = repo.commit_files("main", {"c": "2"})["id"]
+    second: list[httpx.Response] = []
+
+    def revert_too(_: Received) -> None:
+        if len(endpoint.received) == 1:
+            second.append(repo.try_revert("main", f"{last}~1"))
+
+    endpoint.during = revert_too
+    assert "predicate failed" in refused(repo.try_revert("main", last), 500)
+    success(second[0])
+    assert repo.paths("main") == [FOLDER + "guard.yaml", "a", "c"]  # the inner one alone
+
+
+def test_uploads_and_commits_at_once_all_land(repo: Repository) -> None:
+    def work(number: int) -> str:
+        branch = f"work-{number}"
+        repo.create_branch(branch)
+        for part in range(5):
+            repo.upload("main", f"{number}/{part}", str(number))
+        return str(repo.commit_files(branch, {f"own/{number}": str(number)})["id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        commits = list(pool.map(work, range(4)))
+    assert repo.paths("main") == [f"{number}/{part}" for number in range(4) for part in range(5)]
+    assert [repo.head(f"work-{number}") for number in range(4)] == commits
+
+
+def test_merges_at_once_land_or_are_refused_whole(repo: Repository) -> None:
+    for number in range(4):
+        repo.create_branch(f"work-{number}")
+        repo.commit_files(f"work-{number}", {f"new/{number}": str(number)})
+    with ThreadPoolExecutor(4) as pool:
+        responses = list(pool.map(lambda number: repo.try_merge(f"work-{number}"), range(4)))
+    landed = [f"new/{number}" for number, response in enumerate(responses) if response.is_success]
+    assert {response.status_code for response in responses} <= {200, 429}
+    assert repo.paths("main") == landed != []
+    assert len(repo.log("main", first_parent=True)) == 1 + len(landed)

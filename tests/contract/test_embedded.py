@@ -1,0 +1,59 @@
+"""What concerns the embedded server alone."""
+
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_lakefs.testing import RunningServer, lakefs_server
+from tests.contract.action_files import lua, ready_to_merge
+from tests.contract.harness import Lakefs, Repository, refused
+
+
+def client(server: RunningServer) -> Lakefs:
+    return Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", "/auth/users", "listUsers"),
+        ("GET", "/repositories/{repo}/pulls", "listPullRequests"),
+        ("POST", "/repositories/{repo}/gc/prepare_commits", "prepareGarbageCollectionCommits"),
+    ],
+)
+def test_embedded_says_which_operation_it_does_not_offer(
+    embedded: Lakefs, method: str, path: str, operation: str
+) -> None:
+    name = embedded.create_repository().name
+    assert operation in refused(embedded.http.request(method, path.format(repo=name)), 501)
+
+
+def test_lua_has_no_request_unless_allowed(tmp_path: Path) -> None:
+    with lakefs_server(tmp_path) as server:
+        repo = ready_to_merge(client(server), lua("ask_lua", "require('net/http')"))
+        assert "module 'net/http' not found" in refused(repo.try_merge("work"), 412)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.Signals) -> None:
+    with lakefs_server(tmp_path) as server:
+        lakefs = client(server)
+        repo = lakefs.create_repository(files={"a": "1"})
+        repo.create_branch("work")
+        repo.commit_files("work", {"b": "2"})
+        merge = repo.merge("work")
+        repo.protect("work")
+        repo.upload("main", "staged", "3")
+        process = psutil.Process(server.pid)
+        for one in [*process.children(recursive=True), process]:
+            one.send_signal(end)
+        process.wait(10)
+    with lakefs_server(tmp_path) as server:
+        again = Repository(client(server), repo.name)
+        assert server.secret_access_key == lakefs.secret_access_key
+        assert again.head() == merge
+        assert again.contents("main") == {"a": b"1", "b": b"2", "staged": b"3"}
+        assert again.uncommitted("main") == [("added", "staged")]
+        assert again.write_is_refused("work")
