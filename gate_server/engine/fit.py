@@ -12,6 +12,19 @@ import pandas as pd
 from gate_server.engine.catalogue import Offer
 from gate_server.engine.families import NUMERIC, ORDERED, TEXT, Column, Family
 
+_NULLABLE = {
+    "str": "StringDtype",
+    "bool": "BooleanDtype",
+    "float32": "Float32Dtype",
+    "float64": "Float64Dtype",
+    "float": "Float64Dtype",
+    "int": "Int64Dtype",
+    **{
+        f"{sign}int{bits}": f"{'UI' if sign else 'I'}nt{bits}Dtype"
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
+}
 BOUNDS = ("min_value", "max_value")
 
 
@@ -39,6 +52,12 @@ def fit(offer: Offer, kwargs: Mapping[str, Any], columns: Sequence[Column], shou
         for key in BOUNDS:
             if key in fitted:
                 fitted[key] = as_value(columns[0], fitted[key], should)
+    if isinstance(fitted.get("type_list"), (list, tuple)):
+        # Here, unlike for a single type, Great Expectations compares with pandas' nullable types themselves.
+        fitted["type_list"] = [
+            *fitted["type_list"],
+            *(_NULLABLE.get(name, name) for name in fitted["type_list"]),
+        ]
     if isinstance(fitted.get("value_set"), (list, tuple)):
         fitted["value_set"] = [as_value(columns[0], one, should) for one in fitted["value_set"]]
     if isinstance(fitted.get("value_pairs_set"), (list, tuple)):

@@ -28,6 +28,13 @@ def prepared(frame: pd.DataFrame, columns: Iterable[Column], preparation: Prepar
     return frame.assign(**changed) if changed else frame
 
 
+def has_infinity(series: pd.Series) -> bool:
+    """Whether a column of numbers holds an infinity."""
+    return pd.api.types.is_float_dtype(series.dtype) and bool(
+        series.isin([float("inf"), float("-inf")]).any()
+    )
+
+
 def _statistic(series: pd.Series, column: Column) -> pd.Series:
     if column.family is Family.DECIMAL:
         return series.astype("object").map(float, na_action="ignore").astype("Float64")

@@ -56,6 +56,8 @@ def span(kwargs: Kwargs) -> str:
     if low is not None and high is not None:
         if kwargs.get("strict_min") or kwargs.get("strict_max"):
             return f"{low_word} {number(low)} and {high_word} {number(high)}"
+        if low == high:
+            return number(low)
         return f"{number(low)} to {number(high)}"
     if low is not None:
         return f"{low_word} {number(low)}"
@@ -80,7 +82,11 @@ def _outside(kwargs: Kwargs) -> str:
 def _a_set(key: str) -> Callable[[Kwargs], str]:
     def text(kwargs: Kwargs) -> str:
         values = kwargs.get(key)
-        return f"the {len(values)} given values" if isinstance(values, (list, tuple)) else "the given values"
+        return (
+            f"the {count(len(values), 'given value')}"
+            if isinstance(values, (list, tuple))
+            else "the given values"
+        )
 
     return text
 
@@ -144,7 +150,7 @@ PHRASES: dict[str, Phrase] = {
         lambda k: f"be of type {' or '.join(map(str, k.get('type_list') or ()))}",
         lambda k: f"are not of type {' or '.join(map(str, k.get('type_list') or ()))}",
     ),
-    "expect_column_type_to_be": Phrase(_filled("be of type {}", "type_"), _filled("not {}", "type_"), "type"),
+    "expect_column_type_to_be": Phrase(_filled("be of type {}", "type_"), _filled("not {}", "type_")),
     "expect_column_values_to_be_increasing": _each("increase", "are out of order"),
     "expect_column_values_to_be_decreasing": _each("decrease", "are out of order"),
     "expect_column_value_z_scores_to_be_less_than": Phrase(

@@ -9,9 +9,8 @@ from typing import Any, Literal, cast
 
 from great_expectations.compatibility.pydantic import ValidationError
 
-from gate_server.engine import conditions
+from gate_server.engine import conditions, content
 from gate_server.engine.catalogue import NOT_OFFERED, OFFERED, Offer, columns_of
-from gate_server.engine.fit import BOUNDS
 from gate_server.engine.run import Question, build
 from gate_server.model import Problem, Suite
 
@@ -20,7 +19,12 @@ SEVERITIES = ("critical", "warning", "info")
 PARAMETER = "$PARAMETER"
 # The gate's own business in every expectation; a suite may carry them, they change nothing.
 IGNORED_KWARGS = frozenset({"result_format", "catch_exceptions"})
-REFUSED_KWARGS = frozenset({"batch_id", "id", "meta", "notes", "severity", "description", "rendered_content"})
+REFUSED_KWARGS = frozenset(
+    {
+        *("batch_id", "id", "meta", "notes", "severity", "description", "rendered_content"),
+        *("expectation_context", "library_metadata", "windows"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def _interpret(number: int, expectation: Any, given: Mapping[str, Any], used: se
     except conditions.BadCondition as error:
         raise _Wrong("row_condition", str(error), error.hint) from error
     _build(Question(number, kind, kwargs))
-    _says_something(kwargs, offer)
+    if told := content.finding(kind, offer, kwargs, _fields(kind)):
+        raise _Wrong("kwargs", *told)
     return Asked(number, kind, kwargs, offer, cast(Severity, severity), condition)
 
 
@@ -143,7 +148,7 @@ def _build(question: Question) -> None:
         for entry in error.errors():
             first.setdefault(".".join(str(part) for part in entry["loc"][:1]), str(entry["msg"]))
         told = "; ".join(
-            message if field == "__root__" else f"`{field}`: {_plain(message)}"
+            message if field == "__root__" else f"`{field}` {_plain(message)}"
             for field, message in first.items()
         )
         unknown = [field for field in first if field not in _fields(question.type) and field != "__root__"]
@@ -157,30 +162,11 @@ def _build(question: Question) -> None:
 
 
 def _plain(message: str) -> str:
-    return "is not known" if message == "extra fields not permitted" else message
+    return "is not known" if message == "extra fields not permitted" else f"({message})"
 
 
 def _fields(kind: str) -> set[str]:
     from great_expectations.expectations.registry import get_expectation_impl
 
-    hidden = REFUSED_KWARGS | IGNORED_KWARGS | {"expectation_context", "windows", "condition_parser"}
+    hidden = REFUSED_KWARGS | IGNORED_KWARGS | {"condition_parser"}
     return set(get_expectation_impl(kind).__fields__) - hidden
-
-
-def _says_something(kwargs: Mapping[str, Any], offer: Offer) -> None:
-    """Refuse what Great Expectations accepts although it can never fail, or is not what it says."""
-    for key, value in kwargs.items():
-        if isinstance(value, (list, tuple, set)) and not value:
-            raise _Wrong("kwargs", f"`{key}` is empty")
-    bounds = [kwargs[key] for key in BOUNDS if kwargs.get(key) is not None]
-    if any(key in kwargs for key in BOUNDS) and not bounds:
-        raise _Wrong("kwargs", "neither min_value nor max_value is given: it could never fail")
-    for bound in bounds:
-        if isinstance(bound, int) and int(float(bound)) != bound:
-            raise _Wrong(
-                "kwargs",
-                "a bound beyond 2**53 loses digits in Great Expectations",
-                "use value_set or a regex",
-            )
-    if offer.kind in {"map", "aggregate"} and not isinstance(kwargs.get("column"), str):
-        raise _Wrong("kwargs", "`column` is missing")

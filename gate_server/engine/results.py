@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 from gate_server.engine import phrases
-from gate_server.engine.phrases import PHRASES, count, names
+from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
 from gate_server.engine.run import ROWS_KEPT, Answer
@@ -60,6 +61,20 @@ def missing(asked: Asked, absent: Sequence[str], found: Sequence[str]) -> Result
     )
 
 
+def counted(asked: Asked, table: Table, broken: Sequence[int], looked_at: int, fault: str) -> Result:
+    """Return a failure that we counted ourselves; `broken` are the rows that failed."""
+    rows = tuple(broken[:ROWS_KEPT])
+    places = [table.place(row) for row in rows]
+    observed = f"{len(broken):,} of {looked_at:,} values {fault}"
+    return replace(
+        own(asked, success=False, message=f"{_subject(asked)}: {observed}{_where(table, rows, places)}"),
+        observed=observed,
+        unexpected_count=len(broken),
+        rows=rows,
+        lines=_lines(table, places),
+    )
+
+
 def should(asked: Asked) -> str:
     """Return what the expectation asks for, as in "hold no nulls"."""
     return PHRASES[asked.type].should(asked.kwargs)
@@ -106,10 +121,15 @@ def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str])
         unexpected_count=unexpected,
         unexpected_percent=_percent(found.get("unexpected_percent")),
         rows=rows,
-        lines=tuple(line for _, line in places if line is not None) if len(table.parts) == 1 else (),
+        lines=_lines(table, places),
         vacuous=looked_at == 0 and asked.offer.kind != "table" and answer.success,
         detail=detail,
     )
+
+
+def _lines(table: Table, places: Sequence[tuple[str, int | None]]) -> tuple[int, ...]:
+    """Return the lines of one object; of several a line alone would say nothing."""
+    return tuple(line for _, line in places if line is not None) if len(table.parts) == 1 else ()
 
 
 def _where(table: Table, rows: Sequence[int], places: Sequence[tuple[str, int | None]]) -> str:
@@ -160,14 +180,18 @@ def _quoted(columns: Sequence[str]) -> str:
 
 
 def _aggregate_message(asked: Asked, success: bool, shown: str) -> str:
+    subject = f"the {PHRASES[asked.type].subject or 'type'} of {_subject(asked)}"
+    if asked.type in _TYPES:
+        wanted = should(asked).removeprefix("be of type ")
+        return f"{subject} is {shown}" + ("" if success else f", {wanted} is expected")
     if success:
-        return f"{_subject(asked)}: {_expected(asked)}" + (f" (it is {shown})" if shown else "")
+        ending = f"is {shown} ({span(asked.kwargs)} expected)"
+        return f"{subject} {ending}" if shown else f"{_subject(asked)} should {should(asked)}, and does"
     fault = PHRASES[asked.type].fault(asked.kwargs)
-    subject = PHRASES[asked.type].subject
     if shown:
-        return f"the {subject} of {_subject(asked)} is {shown}, {fault}"
+        return f"{subject} is {shown}, {fault}"
     verb = "" if fault.startswith(("lie", "are", "lack", "is")) else "is "
-    return f"the {subject} of {_subject(asked)} {verb}{fault}"
+    return f"{subject} {verb}{fault}"
 
 
 def _column(asked: Asked) -> str:

@@ -1,0 +1,159 @@
+"""One table, judged: what is missing, what does not fit, and what Great Expectations answers to the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import pandas as pd
+
+from gate_server.engine import conditions, frames, results
+from gate_server.engine.catalogue import Preparation
+from gate_server.engine.families import Column, columns_of
+from gate_server.engine.fit import Unfit, fit
+from gate_server.engine.questions import Asked
+from gate_server.engine.readers.table import Table
+from gate_server.engine.run import Answer, Frames, Question, Unanswered
+from gate_server.model import Result
+
+
+@dataclass(frozen=True)
+class _View:
+    """What part of the table an expectation looks at. Expectations of one view are asked together."""
+
+    columns: tuple[str, ...]
+    condition: conditions.Condition | None
+    preparation: Preparation
+
+
+class Judgement:
+    """Judges one table.
+
+    Each expectation gets a frame of only the columns it needs: Great Expectations copies whole frames again
+    and again. Their names are neutral in it: it finds columns whatever their case and quotes, so that `a`
+    would be answered from `A`.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._columns: dict[str, Column] = columns_of(table.data.schema)
+        self._whole = table.frame()
+        self._selected: dict[conditions.Condition, pd.DataFrame] = {}
+
+    def judge(self, asked: Sequence[Asked]) -> list[Result]:
+        """Return a result for each expectation, in order.
+
+        Raises
+        ------
+        Unanswered
+            Great Expectations raised, or left one out.
+        """
+        done: dict[int, Result] = {}
+        views: dict[_View, list[tuple[Asked, Question]]] = {}
+        for one in asked:
+            try:
+                prepared = self._prepare(one)
+            except Unfit as unfit:
+                prepared = results.own(one, success=False, message=str(unfit))
+            if isinstance(prepared, Result):
+                done[one.number] = prepared
+            else:
+                view, question = prepared
+                views.setdefault(view, []).append((one, question))
+        gx = Frames()
+        for view, pairs in views.items():
+            answers = gx.ask(self._frame(view), [question for _, question in pairs])
+            for (one, _), answer in zip(pairs, answers, strict=True):
+                done[one.number] = self._result(one, answer)
+        return [done[number] for number in sorted(done)]
+
+    def _prepare(self, one: Asked) -> Result | tuple[_View, Question]:
+        """Return a result that needs no run, or what to ask of which view."""
+        needed = (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
+        absent = [name for name in dict.fromkeys(needed) if name not in self._columns]
+        if absent:
+            return results.missing(one, absent, tuple(self._columns))
+        question = Question(one.number, one.type, one.kwargs)
+        rows = self._select(one.condition)
+        if one.offer.kind == "table":
+            return _View((), one.condition, ""), question
+        nulls_only = all(rows[name].isna().all() for name in one.columns)
+        if one.offer.kind == "map" and (rows.empty or (nulls_only and not one.offer.looks_at_nulls)):
+            what = "no row was looked at" if rows.empty else f"`{one.columns[0]}` holds no values"
+            message = f"{what}: nothing shows that it would {results.should(one)}"
+            return results.own(one, success=True, message=message, vacuous=True)
+        columns = [self._columns[name] for name in one.columns]
+        if not nulls_only:  # else there is no value that could be of a wrong type
+            kwargs = fit(one.offer, one.kwargs, columns, results.should(one))
+            question = replace(question, kwargs=kwargs)
+            if broken := self._unanswerable(one, rows[one.columns[0]]):
+                return broken
+        preparation = one.offer.prepare
+        bounds = [bound for bound in question.kwargs.values() if isinstance(bound, Decimal)]
+        if any(Decimal(float(bound)) != bound for bound in bounds):
+            preparation = "statistic"  # Great Expectations makes floats of bounds: 1.10 < 1.1000000000000001
+        view = _View(tuple(dict.fromkeys(one.columns)), one.condition, preparation)
+        return view, _anonymous(question, view.columns)
+
+    def _select(self, condition: conditions.Condition | None) -> pd.DataFrame:
+        if condition is None:
+            return self._whole
+        if condition not in self._selected:
+            self._selected[condition] = self._whole[conditions.mask(condition, self._whole, self._columns)]
+        return self._selected[condition]
+
+    def _frame(self, view: _View) -> pd.DataFrame:
+        rows = self._select(view.condition)
+        if not view.columns:
+            return rows
+        frame = rows[list(view.columns)]
+        prepared = frames.prepared(frame, [self._columns[name] for name in view.columns], view.preparation)
+        return prepared.set_axis([_neutral(place) for place in range(len(view.columns))], axis="columns")
+
+    def _unanswerable(self, one: Asked, series: pd.Series) -> Result | None:
+        """Return the failure of values on which Great Expectations raises."""
+        if one.offer.kind == "map" and one.offer.prepare == "statistic" and frames.has_infinity(series):
+            message = f"`{one.columns[0]}` holds infinite values: nothing can {results.should(one)}"
+            return results.own(one, success=False, message=message)
+        if one.type != "expect_column_values_to_match_json_schema":
+            return None
+        present = series.dropna()
+        rows = [row for row, text in zip(present.index.tolist(), present, strict=True) if not _is_json(text)]
+        return results.counted(one, self._table, rows, len(present), "are not JSON") if rows else None
+
+    def _result(self, one: Asked, answer: Answer) -> Result:
+        rows = self._select(one.condition)
+        if answer.exception:
+            if one.columns and all(rows[name].isna().all() for name in one.columns):
+                told = ", ".join(f"`{name}`" for name in one.columns)
+                message = f"{told} holds no values: it should {results.should(one)}"
+                return results.own(one, success=False, message=message)
+            raise Unanswered(f"{one.type} could not be answered ({answer.exception})")
+        result = results.answered(one, answer, self._table, tuple(self._columns))
+        return replace(result, vacuous=True) if one.condition is not None and rows.empty else result
+
+
+def _neutral(place: int) -> str:
+    return f"column_{place}"
+
+
+def _anonymous(question: Question, columns: Sequence[str]) -> Question:
+    """Return the question with the names that its columns have in their view."""
+    names = {name: _neutral(place) for place, name in enumerate(columns)}
+    kwargs = dict(question.kwargs)
+    for key in ("column", "column_A", "column_B"):
+        if key in kwargs:
+            kwargs[key] = names[kwargs[key]]
+    if "column_list" in kwargs:
+        kwargs["column_list"] = [names[name] for name in kwargs["column_list"]]
+    return replace(question, kwargs=kwargs)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
