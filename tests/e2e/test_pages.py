@@ -249,3 +249,23 @@ def test_errors_are_json_for_machines(reader: httpx.Client, gate: Gate) -> None:
     assert gate.api.get("/api/v1/checks/nope").json()["error"]["code"] == "not_found"
     assert gate.api.get("/api/v1/nowhere").json()["error"]["code"] == "not_found"
     assert gate.hooks.get("/hooks/lakefs").json()["error"]["code"] == "method_not_allowed"
+
+
+# -- reverts ------------------------------------------------------------------------------------------
+
+
+def test_a_revert_says_what_who_why_and_the_way_back(reader: httpx.Client, gate: Gate, world: World) -> None:
+    good = world.main.get_commit().id
+    world.commit(world.main, {"lakefs_test.csv": BAD})
+    bad = world.main.get_commit().id
+    request = {"repository": world.name, "branch": "main", "to": good, "reason": "a <b>bad</b> file"}
+    done = gate.api.post("/api/v1/reverts", json=request).json()["revert"]
+    page = reader.get(f"/reverts/{done['id']}")
+    shown = text(page)
+    assert "Reverted" in shown
+    assert "Who api" in shown
+    assert "Why a <b>bad</b> file" in shown
+    assert "<b>" not in page.text
+    assert f"The way back gate revert lakefs://{world.name}/main --to {bad}" in shown
+    assert f"Back to commit {good} New commit {done['commit_id']}" in shown
+    assert f"VERIFIED main back to {good[:12]} in {world.name}" in text(reader.get("/"))
