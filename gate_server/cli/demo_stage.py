@@ -141,9 +141,10 @@ def set_up(ask: Ask, environ: Mapping[str, str] = os.environ) -> Iterator[Stage]
         if embedded:
             _wait_until(embedded, f"{lakefs_url}/api/v1/healthcheck")
         _wait_until(gate, f"http://{LOOPBACK}:{port}/readyz")
-        # All are told to end at once; each is then waited for.
-        stack.callback(lambda: [item.process.terminate() for item in (embedded, gate) if item])
-        pids = {started.name: started.process.pid for started in (embedded, gate) if started}
+        running = [item for item in (embedded, gate) if item]
+        for item in running:  # all are told to end at once; each is then waited for
+            stack.callback(item.process.terminate)
+        pids = {item.name: item.process.pid for item in running}
         yield Stage(lakefs_url, gate_url, keys, api_token, namespace, user, folder, pids)
 
 
