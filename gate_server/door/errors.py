@@ -61,8 +61,10 @@ def handle_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         status = error.code or 500
-        hint = HINTS.get(status, "") if _for_machines() else ""
-        return error_answer(status, CODES.get(status, "http"), error.description or error.name, hint)
+        message, hint = error.description or error.name, HINTS.get(status, "")
+        if status == 404 and not _for_machines():
+            message, hint = f"No page has the address {request.path}.", ""
+        return error_answer(status, CODES.get(status, "http"), message, hint)
 
     @app.errorhandler(SQLAlchemyError)
     def _database(error: SQLAlchemyError) -> Response:

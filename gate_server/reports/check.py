@@ -9,6 +9,8 @@ from gate_server.model import Check, Evaluation, Obligation, Outcome, Problem, R
 from gate_server.reports import wording
 from gate_server.reports.results import TONES, Section, Tone, place_of, sections
 
+MOST_SHOWN = 200  # of findings, and of obligations; the JSON holds all of them
+
 HEADLINES = {
     Outcome.PASS: "Passed",
     Outcome.WARN: "Passed with warnings",
@@ -41,7 +43,7 @@ class Finding:
 class CheckReport:
     """All that the page of a check shows.
 
-    ``verdict`` is None while the check waits or runs; ``unverified`` is an ERROR that was let through.
+    ``more_findings`` and its like are how many are left out.
     """
 
     check: Check
@@ -52,8 +54,11 @@ class CheckReport:
     findings: tuple[Finding, ...]
     remarks: tuple[Finding, ...]
     sections: tuple[Section, ...]
-    rules: tuple[str, ...]
-    off: tuple[str, ...]
+    rules: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    more_findings: int = 0
+    more_remarks: int = 0
+    more_sections: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -104,21 +109,23 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
             sentence="The check waits for a worker." if waits else "The data is being read and judged.",
             findings=(),
             remarks=(),
-            sections=sections(check, verdict),
-            rules=(),
-            off=(),
+            sections=(),
         )
+    every_section = sections(check, verdict)
     return CheckReport(
         check=check,
         tone=TONES[verdict.outcome],
         headline=HEADLINES[verdict.outcome],
         effect=_effect(verdict, is_prediction=not check.judged_commit),
         sentence=_sentence(check, verdict),
-        findings=tuple(_finding(check, reason) for reason in verdict.reasons),
-        remarks=tuple(_finding(check, reason) for reason in verdict.reports),
-        sections=sections(check, verdict),
+        findings=tuple(_finding(check, reason) for reason in verdict.reasons[:MOST_SHOWN]),
+        remarks=tuple(_finding(check, reason) for reason in verdict.reports[:MOST_SHOWN]),
+        sections=every_section[:MOST_SHOWN],
         rules=verdict.rules,
         off=verdict.off,
+        more_findings=max(0, len(verdict.reasons) - MOST_SHOWN),
+        more_remarks=max(0, len(verdict.reports) - MOST_SHOWN),
+        more_sections=max(0, len(every_section) - MOST_SHOWN),
     )
 
 

@@ -28,7 +28,7 @@ from gate_server.model import (
     Waiver,
 )
 from gate_server.policy.decide import could_not_tell, decide
-from gate_server.reports.check import check_report, check_row
+from gate_server.reports.check import MOST_SHOWN, check_report, check_row
 from gate_server.reports.json import check_json, verdict_json
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -293,3 +293,11 @@ def test_json_of_a_verdict_is_the_api_s_body() -> None:
         assert VerdictBody(**body).model_dump() == body
         assert body["allowed"] is False
         assert len(body["reasons"]) == 1
+
+
+def test_a_page_stays_readable_whatever_the_number() -> None:
+    check = a_check(*[ANSWERED] * (MOST_SHOWN + 3))
+    report = check_report(check, the_verdict(check))
+    assert (len(report.findings), report.more_findings) == (MOST_SHOWN, 3)
+    assert (len(report.sections), report.more_sections) == (MOST_SHOWN, 3)
+    assert len(check_json(check, None, "")["validations"]) == MOST_SHOWN + 3
