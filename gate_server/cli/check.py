@@ -83,11 +83,12 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     """Judge in this process, with lakectl's settings; the same body as a gate's."""
     from gate_server.app import make_judge, make_services
     from gate_server.reports.json import check_json, verdict_json
+    from gate_server.store.checks import COMMAND
     from gate_server.telemetry import set_up_logs
 
     set_up_logs("debug" if settings.log_level == "debug" else "error")
     services = make_services(settings)
-    worker = f"cli@{socket.gethostname()}:{os.getpid()}"[:128]
+    worker = f"{COMMAND}{socket.gethostname()}:{os.getpid()}"[:128]
     checks = services.checks
     request = checks.ask_ahead(
         "cli", getpass.getuser(), asked["repository"], asked["source"], asked["destination"], worker=worker

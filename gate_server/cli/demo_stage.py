@@ -41,7 +41,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Stage:
-    """What stands. ``environment`` is what a user of it would have set."""
+    """What stands. ``client`` is the official SDK's; ``environment`` is what a user of it would have set."""
 
     lakefs_url: str
     gate_url: str
@@ -51,18 +51,7 @@ class Stage:
     environment: Mapping[str, str]
     folder: Path
     processes: Mapping[str, int]
-
-    @property
-    def client(self) -> Any:
-        """The official SDK's client."""
-        import lakefs
-
-        make: Any = lakefs.Client  # untyped
-        return make(
-            host=self.lakefs_url,
-            username=self.keys["access_key_id"],
-            password=self.keys["secret_access_key"],
-        )
+    client: Any
 
     @property
     def api(self) -> RemoteGate:
@@ -138,6 +127,7 @@ def set_up(ask: Ask, environ: Mapping[str, str] = os.environ) -> Iterator[Stage]
                 "GATE_DATA_DIR": str(folder / "gate"),
             },
         )
+        client = _client(lakefs_url, keys)  # the SDK takes a second to import: meanwhile the rest comes up
         if embedded:
             _wait_until(embedded, f"{lakefs_url}/api/v1/healthcheck")
         _wait_until(gate, f"http://{LOOPBACK}:{port}/readyz")
@@ -145,7 +135,7 @@ def set_up(ask: Ask, environ: Mapping[str, str] = os.environ) -> Iterator[Stage]
         for item in running:  # all are told to end at once; each is then waited for
             stack.callback(item.process.terminate)
         pids = {item.name: item.process.pid for item in running}
-        yield Stage(lakefs_url, gate_url, keys, api_token, namespace, user, folder, pids)
+        yield Stage(lakefs_url, gate_url, keys, api_token, namespace, user, folder, pids, client)
 
 
 @dataclass(frozen=True)
@@ -213,6 +203,13 @@ def _where_to_listen(public_url: str) -> tuple[str, int]:
         ) from error
     host = LOOPBACK if is_loopback(name) else "0.0.0.0"  # noqa: S104 - lakeFS is on another machine
     return host, usable_port(host, port)
+
+
+def _client(url: str, keys: Mapping[str, str]) -> Any:
+    import lakefs
+
+    make: Any = lakefs.Client  # untyped
+    return make(host=url, username=keys["access_key_id"], password=keys["secret_access_key"])
 
 
 def _lakectl(url: str, keys: Mapping[str, str]) -> dict[str, str]:

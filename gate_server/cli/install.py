@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,8 +17,9 @@ from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
 from gate_server.settings import Settings
 from gate_server.setup.install import Registrar, install
-from gate_server.store.records import Installations
-from gate_server.store.store import open_store
+
+if TYPE_CHECKING:
+    from gate_server.store.records import Installations
 
 DEFAULT_URL = "http://127.0.0.1:8090"  # where `gate serve` listens
 
@@ -99,4 +101,6 @@ def command(
 def _registrar(settings: Settings) -> Registrar:
     if settings.url:
         return _ThroughGate(RemoteGate.of(settings))
+    from gate_server.store.store import open_store
+
     return _InDatabase(open_store(settings.database).installations)

@@ -16,6 +16,9 @@ from gate_server.store.times import now
 _COLUMNS = [checks.c[item.name] for item in fields(Check)]
 
 
+COMMAND = "cli@"  # how a worker is called that is a command's own process
+
+
 class Checks:
     """Queries of the checks."""
 
@@ -75,9 +78,13 @@ class Checks:
         )
 
     def open_for(self, candidate: Candidate, policy_digest: str) -> Check | None:
-        """Return a check of exactly this candidate that is not done yet."""
+        """Return a check of exactly this candidate that is not done yet.
+
+        One that a command runs in its own process is that process's alone: nobody waits for it.
+        """
         return self._first(
             and_(
+                ~checks.c.worker.startswith(COMMAND),
                 checks.c.repository == candidate.repository,
                 checks.c.destination == candidate.destination,
                 checks.c.base_commit == candidate.base.id,
