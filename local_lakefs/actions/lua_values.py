@@ -10,6 +10,8 @@ from typing import Any
 
 from lupa.lua52 import LuaRuntime, lua_type
 
+JSON_LIMIT_BYTES = 16 << 20  # to read; as tables it takes many times that
+
 
 class CannotConvert(Exception):
     """A value cannot pass.
@@ -133,6 +135,8 @@ def unmarshal(lua: Lua, *arguments: Any) -> Any:
     if not isinstance(payload, str):
         kind = lua_type(payload) or ("boolean" if isinstance(payload, bool) else "nil")
         raise CannotConvert(f"bad argument #1 to '?' (string expected, got {kind})")
+    if len(payload) > JSON_LIMIT_BYTES:
+        raise CannotConvert(f"JSON larger than {JSON_LIMIT_BYTES} bytes")
     text = payload.encode("latin-1").decode(errors="replace")
     try:
         return lua.push(json.loads(text, parse_constant=_no_constant))

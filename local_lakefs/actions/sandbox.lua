@@ -4,7 +4,7 @@
 --
 -- Called with functions of the host, each answering true and its results, or false and a message. A script
 -- gets none of them itself: debug is cut down, so that what a function here holds cannot be reached.
-local print_text, marshal, unmarshal, request = ...
+local lift_limit, set_limit, print_text, marshal, unmarshal, request = ...
 
 local error, getmetatable, load, pairs, rawget = error, getmetatable, load, pairs, rawget
 local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
@@ -20,8 +20,10 @@ local function only(library, names)
   return kept
 end
 
--- error() with level 2 names the line of the script, as both callers here are left by a tail call.
+-- Where memory ends inside a function of the host, the process hangs: the limit holds outside of them.
+-- error() with level 2 names the line of the script, as the function that calls this is left by a tail call.
 local function answer(done, ...)
+  set_limit()
   if not done then
     local message, placed = ...
     error(message, placed and 2 or 0)
@@ -31,9 +33,12 @@ end
 
 local function offered(of_host)
   return function(...)
+    lift_limit()
     return answer(of_host(...))
   end
 end
+
+local write = offered(print_text)
 
 local kept = only(globals, {
   "_VERSION", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawlen",
@@ -117,7 +122,7 @@ function kept.print(...)
     end
     texts[index] = text
   end
-  return answer(print_text(concat(texts, "\t") .. "\n"))
+  write(concat(texts, "\t") .. "\n")
 end
 
 local function array(table)

@@ -6,6 +6,7 @@ Strings of Lua are bytes; between it and Python they pass as Latin-1 text, one c
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +15,7 @@ from lupa.lua52 import LuaError, LuaMemoryError, LuaRuntime
 from local_lakefs.actions.lua_values import CannotConvert, Lua, marshal, unmarshal
 
 MEMORY_LIMIT_BYTES = 64 << 20
+HOST_MEMORY_LIMIT_BYTES = 1 << 30  # while one of our functions hands something over
 _OURS = "=[Go]"  # the name of our code in tracebacks: lakeFS's library is written in Go
 _HOOK_FAILURE = ("<HookFailure>", "</HookFailure>")
 Request = Callable[[Lua, Any], tuple[Any, ...]]
@@ -54,17 +56,17 @@ def run_script(
     )
     lua = Lua(runtime)
 
-    def print_text(text: str) -> tuple[bool]:
+    def print_text(_lua: Lua, text: str) -> None:
         write(text.encode("latin-1"))
-        return (True,)
 
     prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text(encoding="latin-1")
-    offered = [print_text, _guarded(marshal, lua), _guarded(unmarshal, lua)]
+    limits = [partial(runtime.set_max_memory, size) for size in (HOST_MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES)]
+    functions: list[Callable[..., Any]] = [print_text, marshal, unmarshal]
     if request is not None:
-        offered.append(_guarded(request, lua))
+        functions.append(request)
     try:
         install = runtime.globals()["load"](prelude, _OURS)
-        run, lua.is_array, lua.array = install(*offered)
+        run, lua.is_array, lua.array = install(*limits, *(_guarded(function, lua) for function in functions))
         for name, value in variables.items():
             runtime.globals()[name] = lua.push(value)
         outcome = run(code.decode("latin-1"))

@@ -63,6 +63,29 @@ def test_memory_is_limited(hooks: Hooks, script: str) -> None:
         hooks.lua(script)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "json.unmarshal('[' .. ('{},'):rep(1e5) .. '{}]')",
+        "json.marshal({a = keep[1], b = keep[1], c = keep[1], d = keep[1], e = keep[1], f = keep[1]})",
+        "print(keep[1] .. '')",
+        "json.marshal('x')",
+    ],
+)
+def test_memory_that_ends_within_a_function_of_the_host(hooks: Hooks, use: str) -> None:
+    script = """
+    local json = require("encoding/json")
+    local keep = {}
+    for size = 6, 1, -1 do
+      pcall(function() for i = 1, 1e9 do keep[#keep + 1] = ("y"):rep(10 ^ size) .. i end end)
+    end
+    """
+    with pytest.raises(HooksFailed) as caught:
+        hooks.lua(f"{script} {use} error('over')", timeout="60s")
+    assert "not enough memory" in str(caught.value) or "over" in str(caught.value)
+    assert "ran longer" not in str(caught.value)
+
+
 def test_memory_that_python_takes_for_a_script_is_limited(hooks: Hooks) -> None:
     script = "print(pcall(require('encoding/json').unmarshal, '[' .. ('{},'):rep(10e6) .. '{}]'))"
     try:
