@@ -178,9 +178,11 @@ def _row(result: Result, *, only_warns: bool) -> ResultRow:
 
 
 def _counts(result: Result) -> Iterator[str]:
-    if result.unexpected_count is not None:
-        of_all = f" of {result.element_count:,}" if result.element_count is not None else ""
-        share = result.unexpected_percent if result.unexpected_count else None
-        yield f"{result.unexpected_count:,}{of_all}" + (f" ({wording.percent(share)})" if share else "")
+    """Tell how many values failed and how many are null, both of all values."""
+    unexpected, elements = result.unexpected_count, result.element_count
+    if unexpected is not None:
+        of_all = f" of {elements:,}" if elements is not None else ""
+        share = f" ({wording.percent(100 * unexpected / elements)})" if elements and unexpected else ""
+        yield f"{unexpected:,}{of_all}{share}"
     if result.missing_count:
         yield f"{result.missing_count:,} null"
