@@ -59,6 +59,11 @@ class Allowance:
         if self.decompressed_bytes > self.limits.decompressed_bytes:
             self._exceeded("decompressed_bytes", self.limits.decompressed_bytes, "bytes after decompression")
 
+    def check_decompressed(self, announced: int) -> None:
+        """Check what a file says that it will be, before it is decompressed."""
+        if self.decompressed_bytes + announced > self.limits.decompressed_bytes:
+            self._exceeded("decompressed_bytes", self.limits.decompressed_bytes, "bytes after decompression")
+
     def take_rows(self, count: int, line: int | None = None) -> None:
         """Count rows."""
         self.rows += count

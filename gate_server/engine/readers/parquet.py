@@ -10,44 +10,63 @@ import pyarrow.parquet
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 
 MAGIC = b"PAR1"
+ENCRYPTED_MAGIC = b"PARE"
+# Rows decoded at a time, between which the limits are looked at again: a footer may lie.
+BATCH_ROWS = 65_536
 
 
 def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
-    """Return the file as a table.
+    """Return the file as a table; dictionaries are decoded.
 
     Raises
     ------
     ReadFailure
-        No Parquet, truncated, corrupt, over a limit; Arrow's own words are left out, they may hold values.
+        No Parquet, truncated, corrupt, over a limit. Arrow's own words are left out, as they may hold values.
     """
-    size = file.seek(0, 2)
-    _check_magic(file, size)
+    _check_magic(file, file.seek(0, 2))
     file.seek(0)
     try:
-        with pyarrow.parquet.ParquetFile(
-            pa.PythonFile(file, mode="r"),
-            page_checksum_verification=True,
-            thrift_string_size_limit=100_000_000,
-            thrift_container_size_limit=1_000_000,
-        ) as parquet:
-            footer = parquet.metadata
-            allowance.check_columns(footer.num_columns)
-            allowance.take_rows(footer.num_rows)
-            groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-            if any(group.num_rows < 0 for group in groups) or footer.num_rows != sum(
-                one.num_rows for one in groups
-            ):
-                raise ReadFailure("unreadable", "parquet", "corrupt Parquet: its footer contradicts itself")
-            allowance.take_decompressed(sum(max(group.total_byte_size, 0) for group in groups))
-            table = parquet.read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        table = _decode(file, allowance)
+        table.validate(full=True)
+    except MemoryError as error:
+        raise ReadFailure("error", "memory", "no memory left to decode the Parquet file") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise ReadFailure("unreadable", "parquet", "corrupt Parquet: it cannot be decoded") from error
-    table.validate(full=True)
+    names = table.column_names
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ReadFailure("unreadable", "header", f"two columns are named `{twice}`")
+    return table
+
+
+def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
+    with pyarrow.parquet.ParquetFile(
+        pa.PythonFile(file, mode="r"), page_checksum_verification=True
+    ) as parquet:
+        footer = parquet.metadata
+        allowance.check_columns(footer.num_columns)
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        rows = [group.num_rows for group in groups]
+        if footer.num_rows != sum(rows) or any(count < 0 for count in rows):
+            raise ReadFailure("unreadable", "parquet", "corrupt Parquet: its footer contradicts itself")
+        allowance.take_rows(footer.num_rows)
+        announced = sum(max(group.total_byte_size, 0) for group in groups)
+        allowance.check_decompressed(announced)
+        schema = pa.schema([field.with_type(_plain(field.type)) for field in parquet.schema_arrow])
+        batches = []
+        for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
+            allowance.take_decompressed(batch.nbytes)
+            batches.append(pa.Table.from_batches([batch]).cast(schema))
+    table = pa.concat_tables(batches) if batches else schema.empty_table()
     if table.num_rows != footer.num_rows:
-        raise ReadFailure("unreadable", "parquet", "corrupt Parquet: its footer names another number of rows")
-    if len(set(table.column_names)) != table.num_columns:
-        raise ReadFailure("unreadable", "header", "two columns have the same name")
-    return table.unify_dictionaries()
+        raise ReadFailure(
+            "unreadable", "parquet", "corrupt Parquet: its footer announces another number of rows"
+        )
+    return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _check_magic(file: IO[bytes], size: int) -> None:
@@ -55,7 +74,7 @@ def _check_magic(file: IO[bytes], size: int) -> None:
     head = file.read(4)
     file.seek(max(size - 4, 0))
     tail = file.read(4)
-    if head == b"PARE" or tail == b"PARE":
+    if ENCRYPTED_MAGIC in (head, tail):
         raise ReadFailure(
             "unreadable", "parquet", "encrypted Parquet", hint="the gate has no key to read it with"
         )

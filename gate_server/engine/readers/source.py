@@ -30,7 +30,9 @@ def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
     target = tempfile.TemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
     try:
         chunks = _verified(data, allowance)
-        first = next(chunks, b"")
+        first = b""
+        while len(first) < len(GZIP_MAGIC) and (chunk := next(chunks, b"")):
+            first += chunk
         chunks = chain([first], chunks)
         named_gzip = data.path.lower().endswith(".gz")
         if gunzip and first and (named_gzip or first.startswith(GZIP_MAGIC)):
