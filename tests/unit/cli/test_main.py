@@ -1,0 +1,105 @@
+"""What `gate` imports, and what becomes of errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gate_server.cli.main import COMMANDS, cli
+from gate_server.cli.main import main as run
+
+HEAVY = ["flask", "great_expectations", "httpx", "lakefs", "pandas", "pydantic", "rich", "sqlalchemy"]
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_help_imports_click_only() -> None:
+    code = (
+        "import sys; from gate_server.cli.main import main; code = main(['--help']);"
+        f"print('LOADED', code, [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = python(code)
+    assert "LOADED 0 []" in done.stdout
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert f"gate {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "command", "extra"),
+    [
+        ("flask", "['serve']", "server"),
+        ("sqlalchemy", "['db', 'current']", "server"),
+        ("lupa", "['local-lakefs', '--dir', 'unused']", "local"),
+    ],
+)
+def test_a_missing_extra_is_named(module: str, command: str, extra: str) -> None:
+    block = (
+        "import sys, importlib.abc\n"
+        "class Absent(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name.partition('.')[0] == {module!r}:\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    done = python(f"{block}from gate_server.cli.main import main\nsys.exit(main({command}))")
+    assert done.returncode == 2
+    assert f"pip install 'lakefs-gate[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nope"],
+        ["check"],
+        ["check", "lakefs://sales/b"],
+        ["check", "sales", "--into", "main"],
+        ["revert", "lakefs://sales/main"],
+        ["serve", "--port", "99999"],
+        ["suites", "nope"],
+    ],
+)
+def test_wrong_usage_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().out == ""
+    assert run([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
+
+
+def test_no_arguments_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    assert "Commands" in "".join(capsys.readouterr())
+
+
+def test_an_unknown_setting_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATE_POLICCY", "x")
+    assert run(["suites", "list"]) == 2
+    error = capsys.readouterr().err
+    assert "GATE_POLICCY" in error
+    assert "GATE_POLICY" in error
+
+
+def test_a_defect_has_no_traceback_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(cli, "main", broken)
+    assert run(["db"]) == 3
+    assert "RuntimeError" in capsys.readouterr().err
+    monkeypatch.setenv("GATE_LOG_LEVEL", "debug")
+    with pytest.raises(RuntimeError, match="a defect"):
+        run(["db"])
