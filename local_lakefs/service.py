@@ -65,7 +65,7 @@ class LocalLakeFS:
         self.credentials = load_credentials(directory, env)
         database = Database(directory / "lakefs.db")
         self.objects = ObjectFiles(directory / "objects")
-        self.repositories = Repositories(database)
+        self.repositories = Repositories(database, str(directory.resolve() / "objects"))
         self.actions = ActionsService(directory / "actions.db", env, lua_http=allow_lua_http)
         self.hooks = Hooks(self.actions, self.objects, USERNAME)
         self._addresses = _Addresses()

@@ -19,6 +19,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     objects,
     refs,
     repositories,
+    staging,
     tags,
 )
 from local_lakefs.api.registry import HANDLERS, Handler, Operation, operations

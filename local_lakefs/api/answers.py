@@ -33,7 +33,7 @@ def repository(value: Repository) -> dict[str, Any]:
     return {
         "id": value.id,
         "storage_id": "",
-        "storage_namespace": value.storage_namespace,
+        "storage_namespace": value.namespace.uri,
         "creation_date": value.creation_date,
         "default_branch": value.default_branch,
         "read_only": value.read_only,
@@ -65,7 +65,7 @@ def object_stats(
     stats: dict[str, Any] = {
         "path": path,
         "path_type": "object",
-        "physical_address": holder.address(entry.address, entry.relative),
+        "physical_address": holder.namespace.shown(entry.address, entry.relative),
         "checksum": entry.checksum,
         "mtime": entry.mtime,
         "size_bytes": entry.size_bytes,

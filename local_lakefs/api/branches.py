@@ -9,7 +9,7 @@ from local_lakefs.api import answers, arguments
 from local_lakefs.api.registry import operation
 from local_lakefs.errors import BadRequest
 from local_lakefs.service import USERNAME, LocalLakeFS
-from local_lakefs.versioning import branches, changes, pointers, resetting
+from local_lakefs.versioning import branches, pointers, resetting, reverting
 from local_lakefs.versioning.names import INVALID_VALUE, check_branch, check_path, check_ref
 
 BRANCH_RULE = (
@@ -93,11 +93,11 @@ def hard_reset_branch(server: LocalLakeFS, repository: str, branch: str) -> Resp
     return answers.empty()
 
 
-def _overrides(body: arguments.Body) -> changes.Overrides:
+def _overrides(body: arguments.Body) -> reverting.Overrides:
     overrides = body.inner("commit_overrides")
     if overrides is None:
-        return changes.Overrides()
-    return changes.Overrides(
+        return reverting.Overrides()
+    return reverting.Overrides(
         overrides.text("message"), overrides.metadata() if "metadata" in overrides else None
     )
 
@@ -110,7 +110,7 @@ def revert_branch(server: LocalLakeFS, repository: str, branch: str) -> Response
     check_ref(ref)
     if parent_number < 0:
         raise BadRequest(f"argument parentNumber: {INVALID_VALUE}")
-    changes.revert(
+    reverting.revert(
         server.repositories.get(repository),
         server.hooks,
         branch,
@@ -132,7 +132,7 @@ def cherry_pick(server: LocalLakeFS, repository: str, branch: str) -> ResponseRe
     check_ref(ref)
     if parent_number is not None and parent_number <= 0:
         raise BadRequest(f"argument parentNumber: {INVALID_VALUE}")
-    made = changes.cherry_pick(
+    made = reverting.cherry_pick(
         server.repositories.get(repository),
         server.hooks,
         branch,

@@ -13,7 +13,7 @@ from local_lakefs.api.registry import operation
 from local_lakefs.errors import BadRequest, LakeFSError, NotFound
 from local_lakefs.service import USERNAME, LocalLakeFS
 from local_lakefs.storage.comparing import diff
-from local_lakefs.versioning import changes, commits
+from local_lakefs.versioning import commits, committing
 from local_lakefs.versioning.commits import Commit
 from local_lakefs.versioning.names import check_branch, check_ref
 from local_lakefs.versioning.references import commit_id
@@ -25,7 +25,7 @@ def commit(server: LocalLakeFS, repository: str, branch: str) -> ResponseReturnV
     body = arguments.body()
     message = body.text("message")
     check_branch(branch)
-    made = changes.commit(
+    made = committing.commit(
         server.repositories.get(repository),
         server.hooks,
         branch,

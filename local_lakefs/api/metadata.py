@@ -15,5 +15,5 @@ def get_meta_range(server: LocalLakeFS, repository: str, meta_range: str) -> Res
     target = server.repositories.get(repository)
     if not target.ranges.exists(meta_range):
         raise NotFound("not found")
-    location = target.address(f"_lakefs/{meta_range}", relative=True)
+    location = target.namespace.shown(f"_lakefs/{meta_range}", relative=True)
     return jsonify(location=location), 200, {"Location": location}

@@ -14,7 +14,7 @@ from local_lakefs.errors import BadRequest, MergeConflict
 from local_lakefs.service import USERNAME, LocalLakeFS
 from local_lakefs.storage.comparing import Difference, compare, diff, diff_with_staged
 from local_lakefs.storage.writing import Strategy
-from local_lakefs.versioning import branches, changes, commits, staging
+from local_lakefs.versioning import branches, commits, merging, staging
 from local_lakefs.versioning.listing import Item, Source, differences_page
 from local_lakefs.versioning.names import INVALID_VALUE, check_branch, check_ref
 from local_lakefs.versioning.references import resolve, resolve_commit
@@ -84,7 +84,7 @@ def diff_refs(
     ranges = target.ranges
     right_stats = arguments.flag("include_right_stats")
     if arguments.text("type", "three_dot") != "two_dot":
-        source, destination, base = changes.find_merge_base(target, rightRef, leftRef)
+        source, destination, base = merging.find_merge_base(target, rightRef, leftRef)
         ids = (destination.meta_range_id, source.meta_range_id, base.meta_range_id)
         return _answer(lambda start: _pairs(compare(ranges, *ids, start)), right_stats=right_stats)
     left = resolve_commit(target, leftRef).meta_range_id
@@ -117,7 +117,7 @@ def merge_into_branch(
         raise BadRequest(f"argument strategy: {INVALID_VALUE}")
     target = server.repositories.get(repository)
     try:
-        made = changes.merge(
+        made = merging.merge(
             target,
             server.hooks,
             destinationBranch,
@@ -146,5 +146,5 @@ def find_merge_base(
     check_ref(sourceRef, "source")
     target = server.repositories.get(repository)
     # lakeFS answers with the two names exchanged: what it calls the source is the destination's commit.
-    source, destination, base = changes.find_merge_base(target, destinationBranch, sourceRef)
+    source, destination, base = merging.find_merge_base(target, destinationBranch, sourceRef)
     return jsonify(source_commit_id=source.id, destination_commit_id=destination.id, base_commit_id=base.id)

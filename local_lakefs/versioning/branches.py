@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from local_lakefs.errors import Conflict, NotFound, PredicateFailed, TooManyTries
 from local_lakefs.storage.entries import dump
+from local_lakefs.versioning import commits
+from local_lakefs.versioning.commits import Commit
 
 if TYPE_CHECKING:
     from local_lakefs.versioning.repositories import Repository
@@ -151,6 +153,12 @@ def _write(connection: sqlite3.Connection, repository: Repository, before: Branc
         raise PredicateFailed
     gone = tuple(token for token in before.tokens if token not in after.tokens)
     drop_tokens(connection, repository.uid, gone)
+
+
+def move_to(repository: Repository, before: Branch, commit: Commit) -> Branch:
+    """Write a commit; return the branch as it is to be on it, with nothing sealed any more."""
+    commits.add(repository, commit)
+    return replace(before, commit_id=commit.id, sealed_tokens=())
 
 
 def update_with_retries(repository: Repository, branch_id: str, change: Callable[[Branch], Branch]) -> Branch:

@@ -94,7 +94,7 @@ class Hooks:
             commit_metadata=commit.metadata if commit else {},
             commit=_for_lua(commit) if commit else {},
             tag_id=happening.tag_id,
-            storage_namespace=repository.storage_namespace,
+            storage_namespace=repository.namespace.uri,
             username=self._username,
         )
 
@@ -115,14 +115,14 @@ class Hooks:
                 folder = f"{ACTIONS_PREFIX}{name}/"
                 problem = f"loading file {folder}: get action file metadata {folder}: not found"
                 raise NotFound(f"1 error occurred:\n\t* {problem}\n\n")
-            yield path, self._objects.read(repository.address(entry.address, entry.relative))
+            yield path, self._objects.read(repository.key_of(entry))
 
     def _read(self, repository: Repository, ref: str, path: str) -> bytes:
         try:
             entry = tree.get(repository, ref, path)
         except NotFound:
             raise KeyError(path) from None
-        return self._objects.read(repository.address(entry.address, entry.relative))
+        return self._objects.read(repository.key_of(entry))
 
 
 def _for_lua(commit: Commit) -> dict[str, object]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from local_lakefs.errors import Conflict, Forbidden, NotFound
 from local_lakefs.storage.database import Database
-from local_lakefs.storage.entries import Metadata, dump
+from local_lakefs.storage.entries import Entry, Metadata, dump
 from local_lakefs.storage.ranges import EMPTY, RangeStore
 from local_lakefs.versioning import branches, commits
+from local_lakefs.versioning.addresses import Namespace
 from local_lakefs.versioning.names import check_repository
 
 
@@ -22,7 +23,7 @@ class Repository:
 
     uid: int
     id: str
-    storage_namespace: str
+    namespace: Namespace
     default_branch: str
     creation_date: int
     read_only: bool
@@ -33,14 +34,17 @@ class Repository:
         if self.read_only and not force:
             raise Forbidden("read-only repository")
 
-    def address(self, address: str, relative: bool) -> str:
-        """Return the full physical address of an entry's address."""
-        return f"{self.storage_namespace.rstrip('/')}/{address}" if relative else address
+    def key_of(self, entry: Entry) -> str:
+        """Return the name under which an entry's bytes are kept; raises Forbidden for paths outside."""
+        return self.namespace.key(entry.address, entry.relative)
 
 
 class Repositories:
-    def __init__(self, database: Database) -> None:
+    """All repositories. ``directory`` is the absolute path of the object files."""
+
+    def __init__(self, database: Database, directory: str) -> None:
         self._database = database
+        self._directory = directory
         self._lock = threading.Lock()
         self._ranges: dict[int, RangeStore] = {}
 
@@ -87,7 +91,7 @@ class Repositories:
         return Repository(
             uid=uid,
             id=row["id"],
-            storage_namespace=row["storage_namespace"],
+            namespace=Namespace(row["storage_namespace"], self._directory),
             default_branch=row["default_branch"],
             creation_date=row["creation_date"],
             read_only=bool(row["read_only"]),
