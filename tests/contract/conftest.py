@@ -36,18 +36,22 @@ def embedded() -> Iterator[Lakefs]:
         yield Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
 
 
+@pytest.fixture(scope="session")
+def real() -> Iterator[Lakefs]:
+    key_id, secret = (
+        os.environ[f"GATE_TEST_LAKEFS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    )
+    server = Lakefs("real", REAL_URL, key_id, secret)
+    yield server
+    for name in server.created:
+        server.http.delete(f"/repositories/{name}", params={"force": True})
+
+
 @pytest.fixture(scope="session", params=["embedded", "real"] if REAL_URL else ["embedded"])
 def lakefs(request: pytest.FixtureRequest) -> Lakefs:
-    if request.param == "embedded":
-        server = request.getfixturevalue("embedded")
-        assert isinstance(server, Lakefs)
-        return server
-    return Lakefs(
-        "real",
-        REAL_URL,
-        os.environ["GATE_TEST_LAKEFS_ACCESS_KEY_ID"],
-        os.environ["GATE_TEST_LAKEFS_SECRET_ACCESS_KEY"],
-    )
+    server = request.getfixturevalue(request.param)
+    assert isinstance(server, Lakefs)
+    return server
 
 
 @pytest.fixture

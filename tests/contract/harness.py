@@ -61,6 +61,7 @@ class Lakefs:
     access_key_id: str
     secret_access_key: str
     http: httpx.Client = field(init=False)
+    created: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.http = httpx.Client(
@@ -77,6 +78,7 @@ class Lakefs:
         name = f"contract-{uuid4().hex[:16]}"
         body = {"name": name, "storage_namespace": f"local://{name}", "default_branch": "main"} | options
         success(self.http.post("/repositories", json=body))
+        self.created.append(name)
         repository = Repository(self, name)
         if files:
             repository.commit_files("main", files)

@@ -1,4 +1,8 @@
-"""What happens while a merge waits for its hook."""
+"""What happens while a merge waits for its hook.
+
+Not held here, because the embedded server does otherwise: on a real lakeFS a merge that waits for a webhook
+is cancelled when its client hangs up (H12). The embedded one lets it land, as both do with a Lua hook.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.contract.harness import Json, Repository, refused
+from tests.contract.action_files import FOLDER, ready_to_merge, webhook
+from tests.contract.harness import Json, Lakefs, Repository, refused
+from tests.contract.webhooks import Receiver
 
 
 def way_a(
@@ -194,6 +196,21 @@ def test_no_ancestor_is_accepted_and_not_reached(repo: Repository) -> None:
     repo.commit_files("main", {"a": "2"})
     way_a(repo, side["id"])
     assert repo.contents("main") == {"a": b"1"}  # neither main's past nor the commit's content
+
+
+@pytest.mark.behaviour("R8")
+def test_an_action_that_a_bad_merge_removed_is_in_force_again(lakefs: Lakefs, webhooks: Receiver) -> None:
+    endpoint = webhooks.endpoint(status=412)
+    repo = ready_to_merge(lakefs, webhook("ask_gate", endpoint.url))
+    good = repo.head()
+    repo.delete("work", FOLDER + "gate.yaml")
+    repo.commit_files("work", {"a": "bad"})
+    repo.merge("work")  # unasked
+    way_a(repo, good)
+    repo.create_branch("again")
+    repo.commit_files("again", {"a": "bad"})
+    assert refused(repo.try_merge("again"), 412)
+    assert repo.contents("main")["a"] == b"1"
 
 
 @pytest.mark.behaviour("R8")
