@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from lakefs.exceptions import ServerException
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
-from gate_server.setup.gate_files import ALL_PATHS, CLIENT_SCRIPT, GUARDS, PRE_MERGE, gate_files
-from gate_server.setup.install import install
+from gate_server.setup.gate_files import CLIENT_SCRIPT, GUARDS, PRE_MERGE, gate_files
+from gate_server.setup.install import Installation, install
 from gate_server.store.store import open_store
 from local_lakefs.testing import RunningServer
 from tests.contract.harness import Lakefs, Repository
@@ -82,6 +82,33 @@ def stage(places: tuple[RunningServer, Gate]) -> Stage:
     lakefs = Lakefs("", server.url, server.access_key_id, server.secret_access_key)
     world.commit(world.main, {"lakefs_test.csv": GOOD})
     return Stage(server, gate, world, Repository(lakefs, world.name))
+
+
+@dataclass
+class Registrations:
+    """The gate's memory of installations, over its API; `before` runs ahead of each announcement."""
+
+    stage: Stage
+    before: Callable[[], object] = lambda: None
+    announced: int = 0
+
+    def register(self, repository: str, base_commit: str, source_commit: str) -> None:
+        self.before()
+        self.announced += 1
+        body = {"repository": repository, "base_commit": base_commit, "source_commit": source_commit}
+        assert self.stage.gate.api.post("/api/v1/registrations", json=body).status_code == 201
+
+    def record(self, repository: str, branch: str, files: Mapping[str, str], commit_id: str) -> None:
+        body = {"repository": repository, "branch": branch, "files": dict(files), "commit_id": commit_id}
+        assert self.stage.gate.api.put("/api/v1/installations", json=body).status_code == 200
+
+
+def install_with(stage: Stage, registrations: Registrations, gate_url: str) -> Installation:
+    """Install in this process."""
+    server = stage.server
+    lakefs = LakeFS(server.url, server.access_key_id, server.secret_access_key)
+    name = stage.world.name
+    return install(lakefs, Commits(lakefs), registrations, repository=name, branch="main", gate_url=gate_url)
 
 
 @pytest.fixture(scope="module")
@@ -263,51 +290,46 @@ def test_without_a_gate_the_database_is_told(stage: Stage) -> None:
     assert json.loads(done.stdout)["proofs"] == PROOFS
 
 
+def test_main_that_moves_meanwhile_is_no_hindrance(stage: Stage) -> None:
+    """The announcement holds for one head of main only, so it is made anew."""
+    moved: list[str] = []
+
+    def move_main_once() -> None:
+        if not moved:
+            moved.append(stage.repo.commit_files("main", {"notes.txt": "meanwhile"})["id"])
+
+    registrations = Registrations(stage, move_main_once)
+    done = install_with(stage, registrations, stage.gate.url)
+    assert done.changed == (PRE_MERGE, GUARDS)
+    assert registrations.announced == 2
+    assert stage.repo.get_commit("main")["parents"][0] == moved[0]
+    assert stage.temporary_branches() == []
+
+
 # -- something else in the gate's place ---------------------------------------------------------------
 
 
-def put_in_place(stage: Stage, receiving: Receiver, tmp_path: Path, **answer: Any) -> Any:
+def put_in_place(stage: Stage, receiving: Receiver, **answer: Any) -> Any:
     """Install with something that answers like that where the gate should be."""
     endpoint = receiving.endpoint(**answer)
     receiving.endpoints[endpoint.url.removeprefix(receiving.base_url) + "/hooks/lakefs"] = endpoint
-    server = stage.server
-    lakefs = LakeFS(server.url, server.access_key_id, server.secret_access_key)
-
-    class Silent:
-        def register(self, *_: object) -> None:
-            """Nobody hears it."""
-
-        def record(self, *_: object) -> None:
-            """Nobody hears it."""
-
-    return install(
-        lakefs,
-        Commits(lakefs),
-        Silent(),
-        repository=stage.world.name,
-        branch="main",
-        gate_url=endpoint.url,
-    )
+    return install_with(stage, Registrations(stage), endpoint.url)
 
 
-def test_something_that_lets_everything_through_is_no_gate(
-    stage: Stage, receiving: Receiver, tmp_path: Path
-) -> None:
+def test_something_that_lets_everything_through_is_no_gate(stage: Stage, receiving: Receiver) -> None:
     with pytest.raises(CouldNotTell, match="NOT in force"):
-        put_in_place(stage, receiving, tmp_path)
+        put_in_place(stage, receiving)
     assert stage.temporary_branches() == []
 
 
-def test_a_redirect_to_a_page_is_no_gate(stage: Stage, receiving: Receiver, tmp_path: Path) -> None:
+def test_a_redirect_to_a_page_is_no_gate(stage: Stage, receiving: Receiver) -> None:
     page = receiving.endpoint(body=b"<html>sign in</html>")
     with pytest.raises(CouldNotTell, match="NOT in force"):
-        put_in_place(stage, receiving, tmp_path, status=302, headers={"location": page.url})
+        put_in_place(stage, receiving, status=302, headers={"location": page.url})
     assert stage.temporary_branches() == []
 
 
-def test_a_refusal_that_is_not_the_gates_is_no_proof(
-    stage: Stage, receiving: Receiver, tmp_path: Path
-) -> None:
+def test_a_refusal_that_is_not_the_gates_is_no_proof(stage: Stage, receiving: Receiver) -> None:
     refuse_canary: dict[str, Any] = {}
 
     def refuse(received: Any) -> None:
@@ -316,23 +338,8 @@ def test_a_refusal_that_is_not_the_gates_is_no_proof(
 
     refuse_canary["during"] = refuse
     with pytest.raises(CouldNotTell):
-        put_in_place(stage, receiving, tmp_path, body=b'{"allowed": false}', **refuse_canary)
+        put_in_place(stage, receiving, body=b'{"allowed": false}', **refuse_canary)
     assert stage.temporary_branches() == []
-
-
-def test_all_that_is_installed_is_known_to_the_gate() -> None:
-    """So that what a newer version drops is removed by the next installation."""
-    for lua in (True, False):
-        assert set(gate_files("main", "http://gate", lua=lua, allow_plain_revert=True)) <= set(ALL_PATHS)
-
-
-def test_no_placeholder_is_left() -> None:
-    for lua in (True, False):
-        for plain in (True, False):
-            for path, text in gate_files("main", "http://gate", lua=lua, allow_plain_revert=plain).items():
-                assert not [word for word in ("@BRANCH@", "@GATE_URL@", "@GUARD_REVERT@") if word in text], (
-                    path
-                )
 
 
 def test_the_gate_finds_what_it_remembers(stage: Stage) -> None:
