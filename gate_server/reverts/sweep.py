@@ -15,9 +15,9 @@ BROKEN_OFF_AFTER_S = 600.0
 
 
 def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -> list[Revert]:
-    """Finish every revert that has been open for longer than `older_than_s`; return them.
+    """Finish every revert that has been open for longer than `older_than_s`; return what was looked at.
 
-    A revert whose branch or outcome lakeFS does not tell stays open for the next time.
+    One whose branch or outcome lakeFS does not tell stays open for the next time, and has a note.
     """
     finished = []
     for revert, branch in context.store.reverts.unfinished(older_than_s=older_than_s):
