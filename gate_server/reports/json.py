@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gate_server.model import Check, Evaluation, Obligation, Reason, Result, Verdict, dump
+from gate_server.model import Check, Evaluation, Obligation, Outcome, Reason, Result, Verdict, dump
 
 STILL_RUNNING = "still running: merge again, the verdict will be there"
 
@@ -30,11 +30,12 @@ def verdict_json(verdict: Verdict | None, check: Check | None, report_url: str) 
 
 
 def reason_line(reason: Reason) -> str:
-    """Return a reason as one line."""
+    """Return a reason as one line; where nothing could be told, with what to do about it."""
     where = f" in {reason.path}" if reason.path and reason.path not in reason.message else ""
     rule = f" (rule {reason.rule})" if reason.rule else ""
     waived = f" - waived by {reason.waived_by}" if reason.waived_by else ""
-    return f"{reason.outcome.value}: {reason.message}{where}{rule}{waived}"
+    hint = f" - {reason.hint}" if reason.outcome is Outcome.ERROR and reason.hint else ""
+    return f"{reason.outcome.value}: {reason.message}{where}{rule}{waived}{hint}"
 
 
 def check_json(

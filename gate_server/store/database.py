@@ -9,11 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from gate_server.errors import ConfigError, CouldNotTell
+from gate_server.errors import ConfigError, CouldNotTell, UsageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 10.0
@@ -112,6 +113,8 @@ def _migrate(engine: Engine, what: Any, revision: str) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             what(config, revision)
+    except CommandError as error:
+        raise UsageError(f"{error}", "`gate db current` names a version that there is") from error
     except SQLAlchemyError as error:
         raise _unusable(engine, error) from error
 
