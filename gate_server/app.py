@@ -36,7 +36,7 @@ from gate_server.settings import Settings
 from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store, open_store
 from gate_server.web.pages import web
-from gate_server.workers.child import LintJob
+from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
 
 MAX_BODY_BYTES = 1_000_000
@@ -84,7 +84,7 @@ def make_judge(
 
 def check_suites(policy: Policy, runner: Runner) -> None:
     """Look at every suite as its rule uses it; raises `PolicyErrors` with what is wrong."""
-    findings = lint_policy(policy, lambda uses: runner.lint(LintJob(uses)))
+    findings = lint_policy(policy, lambda uses: runner.lint([LintTask(*use) for use in uses]))
     if findings:
         raise PolicyErrors(findings)
 

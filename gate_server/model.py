@@ -309,6 +309,15 @@ class Obligation:
 
 
 @dataclass(frozen=True)
+class EvaluationTask:
+    """An obligation with all that evaluating it takes."""
+
+    rule: Rule
+    suite: Suite
+    obligation: Obligation
+
+
+@dataclass(frozen=True)
 class DeclaredOutcome:
     """What the plan already knows without reading data. ``rule`` is empty where no rule is concerned."""
 
@@ -397,6 +406,15 @@ class Problem:
     path: str = ""
     line: int | None = None
     offset_bytes: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The message with its place, where it does not say it already."""
+        if self.line is not None and f"line {self.line}" not in self.message:
+            return f"{self.message} (line {self.line})"
+        if self.line is None and self.offset_bytes is not None and "byte" not in self.message:
+            return f"{self.message} (at byte {self.offset_bytes:,})"
+        return self.message
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -16,12 +16,10 @@ from gate_server.model import (
     Candidate,
     Check,
     Evaluation,
-    Obligation,
+    EvaluationTask,
     Plan,
     Policy,
     Problem,
-    Rule,
-    Suite,
     Verdict,
 )
 from gate_server.policy.decide import could_not_tell, decide
@@ -34,10 +32,10 @@ log = structlog.get_logger()
 
 
 class Evaluator(Protocol):
-    """Evaluates one obligation, wherever it does so; never raises for bad data."""
+    """Evaluates obligations, wherever it does so; never raises for bad data."""
 
-    def __call__(self, repository: str, rule: Rule, suite: Suite, obligation: Obligation) -> Evaluation:
-        """Return the evaluation."""
+    def __call__(self, repository: str, tasks: Sequence[EvaluationTask]) -> Sequence[Evaluation]:
+        """Return an evaluation for each task, in order."""
 
 
 class Judge:
@@ -119,14 +117,15 @@ class Judge:
     def _evaluations(self, repository: str, plan: Plan) -> dict[int, Evaluation]:
         rules = {rule.name: rule for rule in self.policy.rules}
         cached = self._store.evaluations.find([item.key for item in plan.obligations if item.key])
-        found: dict[int, Evaluation] = {}
-        for obligation in plan.obligations:
-            evaluation = cached.get(obligation.key) if obligation.key else None
-            if evaluation is None:
-                rule = rules[obligation.rule]
-                evaluation = self._evaluate(repository, rule, self.policy.suites[rule.suite], obligation)
-                self._store.evaluations.keep(obligation.key, evaluation)
-            found[obligation.number] = evaluation
+        found = {item.number: cached[item.key] for item in plan.obligations if item.key in cached}
+        tasks = [
+            EvaluationTask(rules[item.rule], self.policy.suites[rules[item.rule].suite], item)
+            for item in plan.obligations
+            if item.number not in found
+        ]
+        for task, evaluation in zip(tasks, self._evaluate(repository, tasks), strict=True):
+            self._store.evaluations.keep(task.obligation.key, evaluation)
+            found[task.obligation.number] = evaluation
         return found
 
 

@@ -9,6 +9,8 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -57,30 +59,29 @@ def command(lakefs_url: str, storage_namespace: str, public_url: str) -> int:
     teller = Teller()
     started = time.monotonic()
     try:
-        with set_up(Ask(*given)) as stage:
-            repository = _play(stage, teller)
+        with set_up(Ask(*given)) as stage, _repository(stage, teller) as repository:
+            _play(stage, teller, repository)
             teller.end(f"All of it happened as it must, in {time.monotonic() - started:.1f} s.")
             if sys.stdout.isatty():
                 _stay(stage, teller)
-            if lakefs_url:
-                repository.delete()
     except Differs as error:
         teller.differs(str(error))
         return 1
     return 0
 
 
-def _play(stage: Stage, tell: Teller) -> Any:
-    repository = _set_the_scene(stage, tell)
+def _play(stage: Stage, tell: Teller, repository: Any) -> None:
+    tell.gate(stage, "install", f"lakefs://{repository.id}/main", expect=0, says="in force")
     good = _good_data(stage, tell, repository)
     _bad_data(stage, tell, repository)
     _bad_data_gets_in(stage, tell, repository)
     _back(stage, tell, repository, good)
     _as_it_was(stage, tell, repository, good)
-    return repository
 
 
-def _set_the_scene(stage: Stage, tell: Teller) -> Any:
+@contextmanager
+def _repository(stage: Stage, tell: Teller) -> Iterator[Any]:
+    """Make the demo's repository; on a lakeFS of the user's own it is deleted in the end."""
     import lakefs
 
     tell.step("A lakeFS, and the gate before its main")
@@ -90,8 +91,11 @@ def _set_the_scene(stage: Stage, tell: Teller) -> Any:
     repository = lakefs.Repository(name, client=stage.client)
     tell.call(f'lakefs.Repository("{name}").create("{stage.storage_namespace}/{name}")')
     repository.create(f"{stage.storage_namespace}/{name}")
-    tell.gate(stage, "install", f"lakefs://{name}/main", expect=0, says="in force")
-    return repository
+    try:
+        yield repository
+    finally:
+        if "lakeFS" not in stage.processes:
+            repository.delete()
 
 
 def _good_data(stage: Stage, tell: Teller, repository: Any) -> str:
@@ -227,4 +231,4 @@ def _stay(stage: Stage, tell: Teller) -> None:
     try:
         signal.pause()
     except KeyboardInterrupt:
-        tell.note("\nending ...")
+        tell.note("ending ...")

@@ -123,12 +123,20 @@ def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:
 
 
 def _merge(before: Sided, source: Sided, destination: Sided) -> tuple[dict[str, StoredObject], list[str]]:
-    """Merge three listings as lakeFS would: by its own identity, which leaves the address out (C1)."""
+    """Merge three listings as lakeFS would, and say on which paths it would conflict.
+
+    lakeFS's own identity leaves the address out (C1), and it takes whole ranges where it can: an entry that
+    differs in nothing but its address may come from either side. The source's is judged then.
+    """
     result: dict[str, StoredObject] = {}
     conflicts: list[str] = []
     for path in sorted({*before, *source, *destination}):
         was, theirs, ours = before.get(path), source.get(path), destination.get(path)
-        if _same(theirs, ours) or _same(theirs, was):
+        if _whole(theirs) == _whole(was):
+            chosen = ours
+        elif _whole(ours) == _whole(was) or _same(theirs, ours):
+            chosen = theirs
+        elif _same(theirs, was):
             chosen = ours
         elif _same(ours, was):
             chosen = theirs
@@ -142,6 +150,10 @@ def _merge(before: Sided, source: Sided, destination: Sided) -> tuple[dict[str, 
 
 def _same(one: StoredObject | None, other: StoredObject | None) -> bool:
     return _lakefs_identity(one) == _lakefs_identity(other)
+
+
+def _whole(item: StoredObject | None) -> ObjectIdentity | None:
+    return item.identity if item else None
 
 
 def _lakefs_identity(item: StoredObject | None) -> tuple[object, ...] | None:

@@ -110,12 +110,12 @@ def _of_obligation(
         return
     problem = evaluation.problem
     if evaluation.status == "error" or (evaluation.status != "answered" and problem is None):
-        text, hint = (problem.message, problem.hint) if problem else ("no reason was given", "")
+        text, hint = (problem.text, problem.hint) if problem else ("no reason was given", "")
         yield Reason(Outcome.ERROR, f"could not tell: {text}", name, path, hint)
         return
     if evaluation.status != "answered" and problem is not None:
         yield Reason(
-            _weaker(Outcome.FAIL, rule.enforcement), problem.message, name, problem.path or path, problem.hint
+            _weaker(Outcome.FAIL, rule.enforcement), problem.text, name, problem.path or path, problem.hint
         )
         return
     if evaluation.rows is None or (not evaluation.results and not evaluation.is_empty):

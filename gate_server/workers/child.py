@@ -1,7 +1,7 @@
-"""What runs inside a child: joins lakeFS and engine, writes its answer to a file, ends.
+"""What runs inside a child: joins lakeFS and engine, writes its answers to files, ends.
 
-A child holds lakeFS's read keys and nothing else. Its answer is JSON in a file of its own folder, so that
-the parent never waits on a pipe and never unpickles what a child made.
+A child holds lakeFS's read keys and nothing else. Its answers are JSON in files of its own folder, one for
+each task, so that the parent never waits on a pipe and never unpickles what a child made.
 """
 
 from __future__ import annotations
@@ -13,50 +13,67 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gate_server.model import Evaluation, Format, Obligation, Problem, Rule, Suite, dump
+from gate_server.errors import CouldNotTell
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.objects import open_object
+from gate_server.model import Evaluation, EvaluationTask, Format, Problem, Suite, dump
 
-ANSWER = "answer.json"
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
-class EvaluateJob:
-    """One obligation to evaluate."""
+class LintTask:
+    """A suite to look at, with the format and the parameters that a rule uses it with."""
 
-    credentials: Mapping[str, str]
-    repository: str
-    rule: Rule
     suite: Suite
-    obligation: Obligation
-    lakefs_timeout_s: float
+    format: Format
+    parameters: Mapping[str, Any]
+
+
+Task = EvaluationTask | LintTask
 
 
 @dataclass(frozen=True)
-class LintJob:
-    """Suites to look at, each with the format and the parameters that a rule uses it with."""
+class Source:
+    """Where the objects are, with the keys to read them."""
 
-    uses: Sequence[tuple[Suite, Format, Mapping[str, Any]]]
+    repository: str
+    credentials: Mapping[str, str]
+    timeout_s: float
 
 
-def run(job: EvaluateJob | LintJob, folder: str) -> None:
-    """Do `job` and leave the answer in `folder`."""
+def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
+    """Do `tasks` in order; say in `folder` when each begins, and leave each answer there."""
     _isolate(folder)
-    answer: Any
-    if isinstance(job, LintJob):
-        from gate_server.engine.lint import lint
+    lakefs = _connect(source) if source else None
+    for number, task in enumerate(tasks):
+        begun(folder, number).touch()
+        content: Any
+        if isinstance(task, LintTask):
+            content = _lint(task)
+        elif source is not None and lakefs is not None:
+            content = dump(_evaluate(task, source.repository, lakefs))
+        else:
+            raise CouldNotTell("this child was started without a lakeFS")
+        temporary = Path(folder) / "answer.tmp"
+        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+        temporary.rename(answer(folder, number))
 
-        answer = [[dump(problem) for problem in lint(*use)] for use in job.uses]
-    else:
-        answer = dump(_evaluate(job))
-    temporary = Path(folder) / "answer.tmp"
-    temporary.write_text(json.dumps(answer, allow_nan=False), encoding="utf-8")
-    temporary.rename(Path(folder) / ANSWER)
+
+def begun(folder: str | Path, number: int) -> Path:
+    """Return the file that is there once task `number` has begun."""
+    return Path(folder) / f"begun-{number}"
+
+
+def answer(folder: str | Path, number: int) -> Path:
+    """Return the file that holds the answer of task `number`, whole as soon as it is there."""
+    return Path(folder) / f"answer-{number}.json"
 
 
 def _isolate(folder: str) -> None:
@@ -74,36 +91,36 @@ def _isolate(folder: str) -> None:
     os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
 
 
-def _evaluate(job: EvaluateJob) -> Evaluation:
+def _lint(task: LintTask) -> Any:
+    from gate_server.engine.lint import lint
+
+    return [dump(problem) for problem in lint(task.suite, task.format, task.parameters)]
+
+
+def _connect(source: Source) -> LakeFS:
+    keys = source.credentials
+    return LakeFS(
+        keys["endpoint_url"], keys["access_key_id"], keys["secret_access_key"], timeout_s=source.timeout_s
+    )
+
+
+def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluation:
     from gate_server.engine.evaluate import evaluate
     from gate_server.engine.objects import DataObject
-    from gate_server.lakefs.client import LakeFS
-    from gate_server.lakefs.objects import open_object
 
-    keys = job.credentials
-    lakefs = LakeFS(
-        keys["endpoint_url"],
-        keys["access_key_id"],
-        keys["secret_access_key"],
-        timeout_s=job.lakefs_timeout_s,
-    )
     objects = [
         DataObject(
             path=item.path,
             size_bytes=item.identity.size_bytes,
             checksum=item.identity.checksum,
-            open=_opener(open_object, lakefs, job.repository, item.commit_id, item.path),
+            open=partial(open_object, lakefs, repository, item.commit_id, item.path),
         )
-        for item in job.obligation.objects
+        for item in task.obligation.objects
     ]
     evaluation: Evaluation = evaluate(
-        job.suite, objects, job.rule.format, job.rule.parameters, job.rule.limits
+        task.suite, objects, task.rule.format, task.rule.parameters, task.rule.limits
     )
     return evaluation
-
-
-def _opener(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-    return partial(function, *arguments)
 
 
 def failed(code: str, message: str, hint: str = "") -> Evaluation:

@@ -1,4 +1,4 @@
-"""Starts a fresh child for each job, watches its time and memory, and kills its whole group.
+"""Starts a fresh child for each check, watches its time and memory, and kills its whole group.
 
 `multiprocessing`'s forkserver has Great Expectations and pandas loaded: a check costs about 0.12 s instead of
 2.1 s. `RLIMIT_AS` misfires with Arrow, so the memory is watched from outside.
@@ -15,6 +15,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
@@ -27,11 +28,20 @@ from pydantic import ValidationError
 
 from gate_server.errors import CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
-from gate_server.model import Evaluation, Limits, Obligation, Problem, Rule, Suite, load
-from gate_server.workers.child import ANSWER, EvaluateJob, LintJob, failed, run
+from gate_server.model import Evaluation, EvaluationTask, Limits, Problem, load
+from gate_server.workers.child import (
+    LintTask,
+    Source,
+    Task,
+    answer,
+    begun,
+    failed,
+    run,
+)
 
 LOOK_EVERY_S = 0.05
 MAX_ANSWER_BYTES = 50_000_000
+START_S = 60.0
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG")
 
@@ -40,7 +50,7 @@ _starting = threading.Lock()
 
 
 class Runner:
-    """Runs jobs in children.
+    """Runs tasks in children.
 
     Parameters
     ----------
@@ -54,48 +64,63 @@ class Runner:
         self._context = multiprocessing.get_context("forkserver")
         _start_forkserver()
 
-    def evaluate(self, repository: str, rule: Rule, suite: Suite, obligation: Obligation) -> Evaluation:
-        """Return an evaluation; ``error`` when the child overran a limit of the run, or died."""
+    def evaluate(self, repository: str, tasks: Sequence[EvaluationTask]) -> list[Evaluation]:
+        """Return the evaluation of each task, in order.
+
+        ``error`` where the child overran a limit of the run, or died; the rest goes on in a fresh one.
+        """
         if self._lakefs is None:
             raise CouldNotTell("this runner was made without a lakeFS")
-        job = EvaluateJob(
-            self._lakefs.credentials(), repository, rule, suite, obligation, self._lakefs_timeout_s
-        )
-        started = time.monotonic()
-        try:
-            return load(Evaluation, self._run(job, rule.limits))
-        except LimitOfRun as error:
-            return failed(error.code, error.message, error.hint)
-        except ValidationError:
-            log.exception("a child's answer is no evaluation")
-            return failed("bad_answer", "the child's answer is no evaluation", "report this defect")
-        finally:
-            log.info(
-                "evaluated", rule=rule.name, target=obligation.target, seconds=time.monotonic() - started
-            )
+        source = Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s)
+        found: list[Evaluation] = []
+        while len(found) < len(tasks):
+            answers, fault = self._run(tasks[len(found) :], source)
+            found += [_evaluation(answer) for answer in answers]
+            if len(found) < len(tasks):
+                fault = fault or LimitOfRun("the process that read the data gave no answer")
+                log.warning("not evaluated", rule=tasks[len(found)].rule.name, reason=fault.message)
+                found.append(failed(fault.code, fault.message, fault.hint))
+        return found
 
-    def lint(self, job: LintJob) -> list[list[Problem]]:
-        """Return what is wrong with each suite; raises `LimitOfRun` when the child gave no answer."""
-        return [[load(Problem, item) for item in found] for found in self._run(job, LINT_LIMITS)]
+    def lint(self, tasks: Sequence[LintTask]) -> list[list[Problem]]:
+        """Return what is wrong with each suite; raises `LimitOfRun` when the child did not look at all."""
+        answers, fault = self._run(tasks, None)
+        if len(answers) < len(tasks):
+            raise fault or LimitOfRun("the process that looks at the suites gave no answer")
+        return [[load(Problem, item) for item in answer] for answer in answers]
 
-    def _run(self, job: EvaluateJob | LintJob, limits: Limits) -> Any:
-        folder = tempfile.mkdtemp(prefix="gate-child-")
+    def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
+        """Do `tasks` in one child; return the answers up to the first fault, and that."""
+        folder = Path(tempfile.mkdtemp(prefix="gate-child-"))
         try:
-            process = self._context.Process(target=run, args=(job, folder), daemon=False)
+            process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
             with _starting:
                 process.start()
+            fault = None
             try:
-                self._watch(process, limits)
+                self._watch(process, tasks, folder)
+            except LimitOfRun as error:
+                fault = error
             finally:
                 _kill_group(process)
-            return _answer(process, Path(folder))
+            try:
+                return _answers(folder, len(tasks)), fault or _death(process, folder)
+            except LimitOfRun as error:
+                return [], error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _watch(self, process: ForkServerProcess, limits: Limits) -> None:
-        deadline = time.monotonic() + limits.time_s
+    def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
+        """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
+        number, deadline = -1, time.monotonic() + START_S
         while not wait([process.sentinel], LOOK_EVERY_S):
+            while number + 1 < len(tasks) and begun(folder, number + 1).exists():
+                number += 1
+                deadline = time.monotonic() + _limits(tasks[number]).time_s
+            limits = _limits(tasks[max(number, 0)])
             if time.monotonic() > deadline:
+                if number < 0:
+                    raise LimitOfRun(f"the process that reads the data did not start in {START_S:g} s")
                 raise LimitOfRun(
                     f"stopped after {limits.time_s:g} s (limit time_s)", "raise limits.time_s of the rule"
                 )
@@ -121,6 +146,10 @@ def _start_forkserver() -> None:
             os.environ.update(kept)
 
 
+def _limits(task: Task) -> Limits:
+    return LINT_LIMITS if isinstance(task, LintTask) else task.rule.limits
+
+
 def _memory_bytes(pid: int | None) -> int:
     try:
         process = psutil.Process(pid)
@@ -139,17 +168,35 @@ def _kill_group(process: ForkServerProcess) -> None:
     process.join()
 
 
-def _answer(process: ForkServerProcess, folder: Path) -> Any:
-    path = folder / ANSWER
+def _answers(folder: Path, count: int) -> list[Any]:
+    """Return the answers that are there, up to the first that is not."""
+    found: list[Any] = []
+    for number in range(count):
+        path = answer(folder, number)
+        if not path.is_file():
+            break
+        if path.stat().st_size > MAX_ANSWER_BYTES:
+            raise LimitOfRun(f"an answer is over {MAX_ANSWER_BYTES:,} bytes", "fewer expectations per suite")
+        found.append(json.loads(path.read_text(encoding="utf-8")))
+    return found
+
+
+def _evaluation(data: Any) -> Evaluation:
+    try:
+        return load(Evaluation, data)
+    except ValidationError:
+        log.exception("a child's answer is no evaluation")
+        return failed("bad_answer", "the child's answer is no evaluation", "report this defect")
+
+
+def _death(process: ForkServerProcess, folder: Path) -> LimitOfRun | None:
     code = process.exitcode
-    if code != 0 or not path.is_file():
-        with contextlib.suppress(OSError):
-            log.error("a child died", exit_code=code, stderr=_tail(folder / "stderr"))
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with {code}"
-        raise LimitOfRun(f"the process that read the data died ({how})", "the gate's log says more")
-    if path.stat().st_size > MAX_ANSWER_BYTES:
-        raise LimitOfRun(f"the answer is over {MAX_ANSWER_BYTES:,} bytes", "fewer expectations per suite")
-    return json.loads(path.read_text(encoding="utf-8"))
+    if code == 0:
+        return None
+    with contextlib.suppress(OSError):
+        log.error("a child died", exit_code=code, stderr=_tail(folder / "stderr"))
+    how = f"by signal {-code}" if code is not None and code < 0 else f"with {code}"
+    return LimitOfRun(f"the process that read the data died ({how})", "the gate's log says more")
 
 
 def _tail(path: Path) -> str:

@@ -23,6 +23,8 @@ _INFER_INTEGER = r"^-?(0|[1-9][0-9]*)$"
 _INFER_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _INFER_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 
+_DIGITS = 38
+
 NEEDED: dict[ColumnType, str] = {
     "string": "text",
     "integer": "an integer",
@@ -121,15 +123,16 @@ def _decimal(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Decimals keep their digits; `Infinity` is none (an infinite Decimal crashes Great Expectations)."""
     _require(pc.match_substring_regex(column, _NUMBER), NEEDED["decimal"])
     values = [None if text is None else Decimal(text) for text in column.to_pylist()]
-    scale = max((-int(value.as_tuple().exponent) for value in values if value is not None), default=0)
-    kind = pa.decimal256(76, min(max(scale, 0), 76))
-    rows: list[Decimal | None] = []
+    scale = 0
     for row, value in enumerate(values):
-        try:
-            rows.append(pa.scalar(value, kind).as_py())
-        except (pa.ArrowInvalid, ValueError) as error:
-            raise Unconvertible(row, "a decimal number of at most 76 digits") from error
-    return pa.chunked_array([pa.array(rows, kind)])
+        if value is not None:
+            after_point = -int(value.as_tuple().exponent)
+            if after_point > _DIGITS or value.adjusted() >= _DIGITS:
+                raise Unconvertible(
+                    row, f"a decimal number of at most {_DIGITS} digits on each side of the point"
+                )
+            scale = max(scale, after_point)
+    return pa.chunked_array([pa.array(values, pa.decimal256(2 * _DIGITS, scale))])
 
 
 def _boolean(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from gate_server.engine.readers.failure import Allowance, ReadFailure
@@ -40,22 +41,27 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
 
 
 def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
+    footer = pyarrow.parquet.read_metadata(pa.PythonFile(file, mode="r"))
+    allowance.check_columns(footer.num_columns)
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    rows = [group.num_rows for group in groups]
+    if footer.num_rows != sum(rows) or any(count < 0 for count in rows):
+        raise ReadFailure("unreadable", "parquet", "corrupt Parquet: its footer contradicts itself")
+    allowance.take_rows(footer.num_rows)
+    allowance.check_decompressed(sum(max(group.total_byte_size, 0) for group in groups))
+    file.seek(0)
+    source = pa.PythonFile(file, mode="r")
+    # Text is read as dictionaries, so that its size is known before it is spelled out: one long value,
+    # repeated, is small in the file and in its footer. (The footer's entries on columns, which could say where
+    # that is needed, abort the process when they are corrupt.)
+    texts = [field.name for field in footer.schema.to_arrow_schema() if _is_text(field.type)]
     with pyarrow.parquet.ParquetFile(
-        pa.PythonFile(file, mode="r"), page_checksum_verification=True
+        source, read_dictionary=texts, page_checksum_verification=True
     ) as parquet:
-        footer = parquet.metadata
-        allowance.check_columns(footer.num_columns)
-        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-        rows = [group.num_rows for group in groups]
-        if footer.num_rows != sum(rows) or any(count < 0 for count in rows):
-            raise ReadFailure("unreadable", "parquet", "corrupt Parquet: its footer contradicts itself")
-        allowance.take_rows(footer.num_rows)
-        announced = sum(max(group.total_byte_size, 0) for group in groups)
-        allowance.check_decompressed(announced)
         schema = pa.schema([field.with_type(_plain(field.type)) for field in parquet.schema_arrow])
         batches = []
         for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
-            allowance.take_decompressed(batch.nbytes)
+            allowance.take_decompressed(sum(_decoded_bytes(column) for column in batch.columns))
             batches.append(pa.Table.from_batches([batch]).cast(schema))
     table = pa.concat_tables(batches) if batches else schema.empty_table()
     if table.num_rows != footer.num_rows:
@@ -63,6 +69,17 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
             "unreadable", "parquet", "corrupt Parquet: its footer announces another number of rows"
         )
     return table
+
+
+def _decoded_bytes(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
