@@ -52,8 +52,8 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
     file.seek(0)
     source = pa.PythonFile(file, mode="r")
     # Text is read as dictionaries, so that its size is known before it is spelled out: one long value,
-    # repeated, is small in the file and in its footer. (The footer's entries on columns, which could say where
-    # that is needed, abort the process when they are corrupt.)
+    # repeated, is small in the file and in its footer. (The footer's entries on columns, which could say
+    # where that is needed, abort the process when they are corrupt.)
     texts = [field.name for field in footer.schema.to_arrow_schema() if _is_text(field.type)]
     with pyarrow.parquet.ParquetFile(
         source, read_dictionary=texts, page_checksum_verification=True
@@ -61,7 +61,7 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
         schema = pa.schema([field.with_type(_plain(field.type)) for field in parquet.schema_arrow])
         batches = []
         for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
-            allowance.take_decompressed(sum(_decoded_bytes(column) for column in batch.columns))
+            allowance.take_decompressed(sum(_decoded_bytes(column, allowance) for column in batch.columns))
             batches.append(pa.Table.from_batches([batch]).cast(schema))
     table = pa.concat_tables(batches) if batches else schema.empty_table()
     if table.num_rows != footer.num_rows:
@@ -71,10 +71,12 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
     return table
 
 
-def _decoded_bytes(column: pa.Array) -> int:
-    if not pa.types.is_dictionary(column.type):
+def _decoded_bytes(column: pa.Array, allowance: Allowance) -> int:
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
         return int(column.nbytes)
     lengths = pc.binary_length(column.dictionary)
+    if (pc.max(lengths).as_py() or 0) > allowance.limits.field_bytes:
+        allowance.field_too_long()
     return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
 
 
