@@ -473,7 +473,7 @@ class Verdict:
                 else f"{self.outcome}: no rule applies"
             )
         first = self.reasons[0]
-        where = f" in {first.path}" if first.path else ""
+        where = f" in {first.path}" if first.path and first.path not in first.message else ""
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
         return f"{self.outcome}: {first.message}{where}{more}"
 

@@ -17,9 +17,18 @@ from typing import Any
 import structlog
 from gunicorn.app.base import BaseApplication
 
-from gate_server.app import check_suites, create_app, make_judge, make_services, read_policy
+from gate_server.app import (
+    check_suites,
+    create_app,
+    make_judge,
+    make_revert_context,
+    make_services,
+    read_policy,
+)
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
+from gate_server.reverts.context import RevertContext
+from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
 from gate_server.store.store import open_store
 from gate_server.telemetry import set_up_logs
@@ -91,11 +100,18 @@ def run_worker(settings: Settings) -> int:
     runner = Runner(lakefs, settings.lakefs_timeout_s)
     check_suites(policy, runner)
     store = open_store(settings.database)
-    worker = Worker(store.checks, make_judge(lakefs, store, policy, settings, runner).judge)
+    judge = make_judge(lakefs, store, policy, settings, runner).judge
+    reverts = make_revert_context(lakefs, store, settings)
+    worker = Worker(store.checks, judge, upkeep=lambda: _sweep(reverts))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
     worker.run()
     return 0
+
+
+def _sweep(reverts: RevertContext) -> None:
+    for revert in sweep(reverts):
+        log.info("a revert that had broken off", revert=revert.id, state=revert.state, message=revert.message)
 
 
 class Supervisor:

@@ -46,6 +46,8 @@ def parse_event(body: Any) -> Event:
         value = body.get(key, "")
         if not isinstance(value, str) or (key != "commit_message" and len(value) > MAX_NAME):
             raise NotAnEvent(f"`{key}` is not a text of up to {MAX_NAME} characters")
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise NotAnEvent(f"`{key}` holds half a character (a lone surrogate)")
     if body["event_type"] != JUDGED:
         raise NotAnEvent(
             f"{body['event_type']} cannot be judged: only {JUDGED} shows what the branch would become",

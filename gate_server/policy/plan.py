@@ -97,7 +97,7 @@ def make_plan(
             DeclaredOutcome(
                 "unmatched",
                 _CONSEQUENCE[policy.unmatched],
-                f"{len(unmatched)} changed paths are matched by no rule, the first is {unmatched[0]}",
+                f"no rule matches {_counted(len(unmatched), 'changed path')}, the first is {unmatched[0]}",
                 path=unmatched[0],
                 hint="add a rule for them, or set `unmatched: pass`",
             )
@@ -178,7 +178,7 @@ def _rule_outcomes(
         yield DeclaredOutcome(
             "deleted",
             _CONSEQUENCE[rule.on_delete],
-            f"only deletions: {len(removed)} objects would go, the first is {removed[0]}",
+            f"only deletions: {_counted(len(removed), 'object')} would go, the first is {removed[0]}",
             rule.name,
             removed[0],
             "set `on_delete: pass` on the rule where deletions are meant to happen",
@@ -229,6 +229,10 @@ def _passed_over(item: StoredObject, rule: Rule) -> bool:
     if name.startswith(("_", ".")):
         return item.identity.size_bytes == 0 or rule.hidden == "skip"
     return False
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _dataset_pattern(root: str) -> str:

@@ -53,7 +53,7 @@ def assert_nothing_is_left(temporary: Path, output: str) -> None:
     pids = [int(pid) for pid in re.findall(r"\(process (\d+)\)", output)]
     assert pids
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    mine = [item for item in psutil.process_iter() if str(temporary) in _temporary_of(item)]
+    mine = [item for item in psutil.process_iter() if _temporary_of(item).startswith(str(temporary))]
     # The gate's forkserver ends by itself when its parent did, once it has imported what it imports.
     _, left = psutil.wait_procs(mine, timeout=60)
     assert not left
