@@ -13,6 +13,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--allow-lua-http", action="store_true", help="let Lua hooks use net/http")
     parser.add_argument("--ready-file", type=Path, help="written as JSON once the server listens")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args()
     from local_lakefs.serving import Options, serve
 
@@ -22,6 +23,7 @@ def main() -> None:
             host=arguments.host,
             port=arguments.port,
             allow_lua_http=arguments.allow_lua_http,
+            end_with_stdin=arguments.end_with_stdin,
             ready_file=arguments.ready_file.resolve() if arguments.ready_file else None,
         )
     )

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +28,18 @@ NOTICE = "An embedded lakeFS for development and tests: no lakeFS server for pro
 
 @dataclass(frozen=True)
 class Options:
-    """``port`` 0 takes a free one; ``ready_file`` gets JSON once the server listens."""
+    """How to serve.
+
+    ``port`` 0 takes a free one; ``ready_file`` gets JSON once the server listens; with ``end_with_stdin`` the
+    server ends when its standard input does, however the process that holds the other end came to an end.
+    """
 
     directory: Path
     host: str = "127.0.0.1"
     port: int = 8000
     allow_lua_http: bool = False
     ready_file: Path | None = None
+    end_with_stdin: bool = False
 
 
 class Application(BaseApplication):  # type: ignore[misc]
@@ -56,7 +64,7 @@ class Application(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "control_socket_disable": True,
             "limit_request_line": 8190,
-            "post_worker_init": self._tell,
+            "post_worker_init": self._begin,
             "worker_exit": self._close,
         }
         for name, value in settings.items():
@@ -73,6 +81,11 @@ class Application(BaseApplication):  # type: ignore[misc]
     def _close(self, _arbiter: Any, _worker: Any) -> None:
         if self._server is not None:
             self._server.close()
+
+    def _begin(self, worker: Any) -> None:
+        if self._options.end_with_stdin:
+            threading.Thread(target=_end_with_stdin, args=(worker.ppid,), daemon=True).start()
+        self._tell(worker)
 
     def _tell(self, worker: Any) -> None:
         """Say where the server listens, once requests are answered."""
@@ -91,6 +104,12 @@ class Application(BaseApplication):  # type: ignore[misc]
             temporary.rename(self._options.ready_file)
         print(NOTICE)  # noqa: T201 - this is a command's output
         print(f"{url}  access key {ready['access_key_id']}  secret {ready['secret_access_key']}", flush=True)  # noqa: T201
+
+
+def _end_with_stdin(server_pid: int) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(server_pid, signal.SIGTERM)
 
 
 def serve(options: Options) -> None:

@@ -75,10 +75,10 @@ def lakefs_server(
     with tempfile.TemporaryDirectory() as temporary, (directory / "server.log").open("ab") as log:
         ready_file = Path(temporary) / "ready.json"
         command = [sys.executable, "-m", "local_lakefs", "--dir", str(directory), "--port", str(port)]
-        command += ["--ready-file", str(ready_file)]
+        command += ["--ready-file", str(ready_file), "--end-with-stdin"]
         if allow_lua_http:
             command.append("--allow-lua-http")
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             _wait(process, ready_file, directory / "server.log")
             ready = json.loads(ready_file.read_text())
@@ -90,6 +90,8 @@ def lakefs_server(
                 directory=directory,
             )
         finally:
+            assert process.stdin is not None  # noqa: S101 - for the type checker
+            process.stdin.close()
             process.terminate()
             try:
                 process.wait(STOP_TIMEOUT_S)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -122,24 +121,41 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         ] == ["b"]
 
 
+@contextmanager
+def started(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the command itself; give its process and the address that it prints."""
+    command = [sys.executable, "-m", "local_lakefs", "--dir", str(directory), "--port", "0", *options]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == NOTICE
+        yield process, process.stdout.readline().split()[0]
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            stream.close()
+
+
 def test_a_signal_to_stop_is_obeyed(tmp_path: Path) -> None:
     ready_file = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "local_lakefs", "--dir", str(tmp_path / "d"), "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--ready-file", str(ready_file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == NOTICE
-    url = process.stdout.readline().split()[0]
-    ready = json.loads(ready_file.read_text())
-    assert (ready["url"], ready["pid"]) == (url, process.pid)
-    assert httpx.get(f"{url}/healthcheck", trust_env=False).status_code == 204
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(15) == 0
-    process.stdout.close()
+    with started(tmp_path / "d", "--ready-file", str(ready_file)) as (process, url):
+        ready = json.loads(ready_file.read_text())
+        assert (ready["url"], ready["pid"]) == (url, process.pid)
+        assert httpx.get(f"{url}/healthcheck", trust_env=False).status_code == 204
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def test_it_ends_with_its_starter(tmp_path: Path) -> None:
+    with started(tmp_path, "--end-with-stdin") as (process, _):
+        assert process.poll() is None
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(15) == 0
 
 
 def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
