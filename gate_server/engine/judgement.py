@@ -124,15 +124,22 @@ class Judgement:
         return results.counted(one, self._table, rows, len(present), "are not JSON") if rows else None
 
     def _result(self, one: Asked, answer: Answer) -> Result:
+        if one.offer.kind == "table":
+            return self._answered(one, answer)
         rows = self._select(one.condition)
+        no_values = all(rows[name].isna().all() for name in one.columns)
+        unseen = no_values and (rows.empty or not one.offer.looks_at_nulls)
+        if unseen and not answer.success:
+            told = ", ".join(f"`{name}`" for name in one.columns)
+            message = f"{told}: no values (expected: {results.expected(one)})"
+            return results.own(one, success=False, message=message)
+        result = self._answered(one, answer)
+        return replace(result, vacuous=True) if unseen else result
+
+    def _answered(self, one: Asked, answer: Answer) -> Result:
         if answer.exception:
-            if one.columns and all(rows[name].isna().all() for name in one.columns):
-                told = ", ".join(f"`{name}`" for name in one.columns)
-                message = f"{told} holds no values: it should {results.should(one)}"
-                return results.own(one, success=False, message=message)
             raise Unanswered(f"{one.type} could not be answered ({answer.exception})")
-        result = results.answered(one, answer, self._table, tuple(self._columns))
-        return replace(result, vacuous=True) if one.condition is not None and rows.empty else result
+        return results.answered(one, answer, self._table, tuple(self._columns))
 
 
 def _neutral(place: int) -> str:

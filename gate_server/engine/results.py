@@ -44,7 +44,7 @@ def own(asked: Asked, *, success: bool, message: str, observed: str = "", vacuou
         message=message,
         severity=asked.severity,
         column=_column(asked),
-        expected=_expected(asked),
+        expected=expected(asked),
         observed=observed,
         vacuous=vacuous,
         answered_from="gate",
@@ -78,6 +78,17 @@ def counted(asked: Asked, table: Table, broken: Sequence[int], looked_at: int, f
 def should(asked: Asked) -> str:
     """Return what the expectation asks for, as in "hold no nulls"."""
     return PHRASES[asked.type].should(asked.kwargs)
+
+
+def expected(asked: Asked) -> str:
+    """Return what is expected, as in "mean to be at most 3"."""
+    subject = PHRASES[asked.type].subject
+    text = should(asked)
+    return (
+        f"{subject} to {text}"
+        if subject and asked.offer.kind == "aggregate" and text.startswith("be ")
+        else text
+    )
 
 
 def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str]) -> Result:
@@ -114,7 +125,7 @@ def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str])
         message=message,
         severity=asked.severity,
         column=_column(asked),
-        expected=_expected(asked),
+        expected=expected(asked),
         observed=shown,
         element_count=None if elements is None else int(elements),
         missing_count=None if found.get("missing_count") is None else int(found["missing_count"]),
@@ -208,16 +219,6 @@ def _subject_it(asked: Asked) -> str:
     if asked.offer.kind in {"pair", "multicolumn"} and len(asked.columns) > 1:
         return _subject(asked)
     return "it"
-
-
-def _expected(asked: Asked) -> str:
-    subject = PHRASES[asked.type].subject
-    text = should(asked)
-    return (
-        f"{subject} to {text}"
-        if subject and asked.offer.kind == "aggregate" and text.startswith("be ")
-        else text
-    )
 
 
 def _may_show(asked: Asked, observed: Any) -> bool:

@@ -108,9 +108,8 @@ def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> tuple[pa.T
 def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str) -> None:
     if schema.names != first.names:
         what = f"its columns are not those of {first_path}"
-        raise ReadFailure(
-            "unreadable", "schema_mismatch", what, hint="the objects of one dataset need one schema"
-        )
+        hint = "the objects of one dataset need one schema"
+        raise ReadFailure("unreadable", "schema_mismatch", what, hint=hint, path=path)
     for mine, theirs in zip(schema, first, strict=True):
         if mine.type != theirs.type:
             what = f"`{mine.name}` is {mine.type} here and {theirs.type} in {first_path}"
