@@ -157,7 +157,7 @@ def head_object(server: LocalLakeFS, repository: str, ref: str) -> ResponseRetur
         start, end = _range(wanted, entry.size_bytes)
         response.status_code = 206
         response.headers["Content-Range"] = f"bytes {start}-{end}/{entry.size_bytes}"
-    response.headers["Content-Length"] = str(end - start + 1)
+    response.headers["Content-Length"] = str(max(end - start + 1, 0))
     return response
 
 
@@ -181,6 +181,6 @@ def get_object(server: LocalLakeFS, repository: str, ref: str) -> ResponseReturn
             return refused, 416
         status = 206
         headers["Content-Range"] = f"bytes {start}-{end}/{entry.size_bytes}"
-    headers["Content-Length"] = str(end - start + 1)
+    headers["Content-Length"] = str(max(end - start + 1, 0))
     file = server.objects.open(target.key_of(entry))
     return Response(chunks(file, start, end - start + 1), status=status, headers=headers)

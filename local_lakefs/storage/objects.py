@@ -84,11 +84,20 @@ class ObjectFiles:
 
 
 def chunks(file: IO[bytes], start: int, size_bytes: int) -> Iterator[bytes]:
-    """Read ``size_bytes`` from ``start`` on, in pieces, and close the file; ends early where the bytes do."""
+    """Read ``size_bytes`` from ``start`` on, in pieces, and close the file.
+
+    Raises
+    ------
+    EOFError
+        The file ends before: a size was claimed that is not so. Whoever was told that size must not wait on.
+    """
     with file:
         file.seek(start)
         left = size_bytes
-        while left and (chunk := file.read(min(CHUNK_BYTES, left))):
+        while left > 0:
+            chunk = file.read(min(CHUNK_BYTES, left))
+            if not chunk:
+                raise EOFError(f"{left} of the {size_bytes} bytes claimed from {start} on are not there")
             left -= len(chunk)
             yield chunk
 

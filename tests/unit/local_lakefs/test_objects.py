@@ -18,6 +18,8 @@ def test_kept_bytes_are_read_again(tmp_path: Path) -> None:
     files.keep(stored, "s3://bucket/a")
     assert files.read("s3://bucket/a") == content
     assert b"".join(chunks(files.open("s3://bucket/a"), 3, CHUNK_BYTES)) == content[3 : CHUNK_BYTES + 3]
+    with pytest.raises(EOFError, match="3 of the 5 bytes claimed"):
+        list(chunks(files.open("s3://bucket/a"), len(content) - 2, 5))
     with pytest.raises(Gone):
         files.open("s3://bucket/b")
 

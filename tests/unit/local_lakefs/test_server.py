@@ -158,6 +158,26 @@ def test_it_ends_with_its_starter(tmp_path: Path) -> None:
         assert process.wait(15) == 0
 
 
+@pytest.mark.parametrize(("claimed", "served"), [(3, b"012"), (200, None)])
+def test_a_claimed_size(server: RunningServer, claimed: int, served: bytes | None) -> None:
+    with client(server) as http:
+        branch = f"claim-{claimed}"
+        http.post("/repositories/repo/branches", json={"name": branch, "source": "main"})
+        address = upload(http, branch, "whole", b"0123456789").json()["physical_address"]
+        claim = {"physical_address": address, "checksum": "claimed", "size_bytes": claimed}
+        path = {"path": "claimed"}
+        http.put(f"/repositories/repo/branches/{branch}/objects", params=path, json=claim).raise_for_status()
+
+        def read() -> bytes:
+            return http.get(f"/repositories/repo/refs/{branch}/objects", params=path).content
+
+        if served is None:
+            with pytest.raises(httpx.RemoteProtocolError):  # cut off, not kept waiting
+                read()
+        else:
+            assert read() == served
+
+
 def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
     missing = [item for item in operations() if item.operation not in HANDLERS]
     assert missing
