@@ -6,7 +6,12 @@ import codecs
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gate_server.engine.families import Family
+import pandas as pd
+
+from gate_server.engine import conditions
+from gate_server.engine.families import Column, Family
+from gate_server.engine.fit import Unfit, fit
+from gate_server.engine.phrases import PHRASES
 from gate_server.engine.questions import Asked, interpret
 from gate_server.model import ColumnType, Format, Problem, Suite
 
@@ -38,21 +43,22 @@ def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[P
     if fmt.infer:
         return problems
     for one in asked:
-        for column in one.columns:
-            declared = fmt.types.get(column)
-            if _FAMILIES[declared or "string"] in one.offer.families:
-                continue
-            kind = f"declared {declared}" if declared else "text, as the rule declares no type for it"
-            problems.append(
-                Problem(
-                    "type",
-                    f"{one.type}: `{column}` is {kind}",
-                    f"add format.types: {{{column}: ...}} to the rule, or infer: true",
-                    suite.path,
-                    suite.lines[one.number] if one.number < len(suite.lines) else None,
-                )
-            )
+        try:
+            _fits(one, fmt)
+        except Unfit as unfit:
+            line = suite.lines[one.number] if one.number < len(suite.lines) else None
+            hint = "in CSV every column is text: add format.types to the rule, or infer: true"
+            problems.append(Problem("type", f"{one.type}: {unfit}", hint, suite.path, line))
     return problems
+
+
+def _fits(one: Asked, fmt: Format) -> None:
+    """Raise `Unfit` where no file of the format, with its declared types, can satisfy the expectation."""
+    names = (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
+    columns = {name: Column(name, _FAMILIES[fmt.types.get(name, "string")]) for name in names}
+    if one.condition:
+        conditions.mask(one.condition, pd.DataFrame(columns=list(columns)), columns)
+    fit(one.offer, one.kwargs, [columns[name] for name in one.columns], PHRASES[one.type].should(one.kwargs))
 
 
 def _csv_options(suite: Suite, fmt: Format) -> list[Problem]:

@@ -106,9 +106,9 @@ def test_code_is_refused_and_does_not_run(parser: Any, tmp_path: Path, judge: An
         evaluation = judge(DATA, expectation, fmt=TYPED)
         found = [problem.code for problem in lint(make_suite(expectation), TYPED, {})]
         if found:
-            assert found == ["row_condition"]
+            assert found in (["row_condition"], ["type"]), form
             assert evaluation.status == "error", form
-        else:  # an honest, if odd, name of a column that is not there
+        else:  # an odd name of a column that is not there
             assert not evaluation.results[0].success
             assert "missing" in evaluation.results[0].message
         assert not target.exists()
@@ -162,7 +162,10 @@ def test_trailing_text_is_not_passed_over() -> None:
 
 def test_a_condition_on_a_missing_or_unfit_column_fails_by_name(judge: Any) -> None:
     missing, unfit = judge(
-        DATA, counted(comparison("q", ">", 1)), counted(comparison("t", ">", 1)), fmt=TYPED
+        DATA,
+        counted(comparison("q", ">", 1)),
+        counted(comparison("t", ">", 1)),
+        fmt=Format("csv", infer=True),
     ).results
     assert missing.message == "`q` is missing: it should have 999 rows"
     assert unfit.message == "`t` is text, it cannot be compared by >: the suite gives a number"

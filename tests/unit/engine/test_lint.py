@@ -218,6 +218,30 @@ def test_numbers_need_a_declared_type_in_csv(make_suite: Any) -> None:
     assert [p.code for p in lint(suite, Format("csv", types={"_c1": "boolean"}), {})] == ["type"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        expectation("expect_column_values_to_be_in_set", column="a", value_set=[1, 2]),
+        expectation("expect_column_values_to_not_be_in_set", column="a", value_set=[1, "x"]),
+        expectation(
+            "expect_column_pair_values_to_be_in_set", column_A="a", column_B="b", value_pairs_set=[["x", 1]]
+        ),
+        expectation("expect_column_pair_values_to_be_equal", column_A="a", column_B="n"),
+        expectation(
+            "expect_column_values_to_not_be_null",
+            column="a",
+            row_condition={"type": "comparison", "column": {"name": "b"}, "operator": ">", "parameter": 1},
+        ),
+        expectation("expect_column_values_to_be_between", column="n", min_value="2024-01-01"),
+    ],
+)
+def test_what_text_can_never_equal_is_a_finding(asked: dict[str, Any], make_suite: Any) -> None:
+    fmt = Format("csv", types={"n": "integer"})
+    problems = lint(make_suite(asked), fmt, {})
+    assert [problem.code for problem in problems] == ["type"]
+    assert "is text" in problems[0].message or "gives text" in problems[0].message
+
+
 def test_text_needs_text(make_suite: Any) -> None:
     suite = make_suite(expectation("expect_column_values_to_match_regex", column="a", regex="x"))
     assert lint(suite, Format("csv"), {}) == []
