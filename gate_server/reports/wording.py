@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ def _written_out(char: str) -> str:
 def short_id(commit_id: str) -> str:
     """Return the start of a commit's id, as lakeFS shows it."""
     return commit_id[:SHORT_ID]
+
+
+def short_name(ref: str) -> str:
+    """Return a ref as people name it: a commit's id by its start, all else whole."""
+    return short_id(ref) if re.fullmatch("[0-9a-f]{64}", ref) else ref
 
 
 def count(number: int, noun: str) -> str:

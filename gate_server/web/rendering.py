@@ -21,6 +21,7 @@ def set_up_templates(environment: Environment) -> None:
         breakable=breakable,
         ticked=ticked,
         short_id=wording.short_id,
+        short_name=wording.short_name,
         moment=wording.moment,
         seconds=wording.seconds,
     )
