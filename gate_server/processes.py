@@ -95,6 +95,7 @@ def run_web(settings: Settings, host: str, port: int) -> int:
 
 def run_worker(settings: Settings) -> int:
     """Judge checks until SIGTERM; look at the suites first, which also warms the forkserver up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # until it works: removes what it made, then ends
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     policy = read_policy(settings.policy)
     runner = Runner(lakefs, settings.lakefs_timeout_s)

@@ -222,13 +222,13 @@ def _process(stage: Stage, name: str, otherwise: str) -> str:
 
 def _stay(stage: Stage, tell: Teller) -> None:
     """Leave all up until Ctrl-C."""
-    tell.note("All of it stays up until Ctrl-C. Look around:")
-    tell.fact("pages", f"{stage.gate_url}  sign in with {stage.api_token}")
-    tell.fact("lakeFS", stage.lakefs_url)
-    for name, value in stage.environment.items():
-        if name.startswith(("LAKECTL_", "GATE_")):
-            tell.fact("export", f"{name}={value}")
     try:
+        tell.note("All of it stays up until Ctrl-C. Look around:")
+        tell.fact("pages", f"{stage.gate_url}  sign in with {stage.api_token}")
+        tell.fact("lakeFS", stage.lakefs_url)
+        for name, value in stage.environment.items():
+            if name.startswith(("LAKECTL_", "GATE_")):
+                tell.fact("export", f"{name}={value}")
         signal.pause()
     except KeyboardInterrupt:
         tell.note("ending ...")

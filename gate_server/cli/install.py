@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gate_server.store.records import Installations
 
 DEFAULT_URL = "http://127.0.0.1:8090"  # where `gate serve` listens
+# A merge answers after its hooks: lakeFS waits for the gate for 60 s (actions/), then says what went wrong.
+MERGE_TIMEOUT_S = 75.0
 
 
 class _ThroughGate:
@@ -81,7 +83,7 @@ def command(
     """
     settings = settings_for(server)
     done = install(
-        lakefs := connect(timeout_s=settings.lakefs_timeout_s),
+        lakefs := connect(timeout_s=max(settings.lakefs_timeout_s, MERGE_TIMEOUT_S)),
         Commits(lakefs),
         _registrar(settings),
         repository=uri.repository,

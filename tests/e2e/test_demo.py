@@ -8,7 +8,9 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -68,10 +70,12 @@ def _temporary_of(process: psutil.Process) -> str:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path) -> Path:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
+def temporary() -> Iterator[Path]:
+    """Give an empty folder for temporary files; short, as the path of a socket may have 104 bytes."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="gt-") as outer:
+        folder = Path(outer) / "t"
+        folder.mkdir()
+        yield folder
 
 
 def test_the_demo_on_the_embedded_lakefs(temporary: Path) -> None:
