@@ -29,7 +29,7 @@ _FAMILIES: dict[ColumnType, Family] = {
 def lint(suite: Suite, fmt: Format, parameters: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with the suite, each with its line and, where there are some, the valid choices.
 
-    An empty list says that `evaluate` will get an answer to every expectation, whatever the data.
+    With an empty list, `evaluate` has an answer to every expectation, as far as that shows without data.
     """
     asked, problems = interpret(suite, parameters)
     return sorted([*problems, *format_problems(suite, asked, fmt)], key=lambda problem: problem.line or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -159,6 +160,22 @@ def _build(question: Question) -> None:
     for key in question.kwargs:
         if key not in type(expectation).__fields__:
             raise _Wrong("kwargs", f"`{key}` is unknown", closest(key, _fields(question.type), "it takes"))
+        _check_read_as(key, question.kwargs[key], getattr(expectation, key))
+
+
+def _check_read_as(key: str, given: Any, read: Any) -> None:
+    """Refuse what Great Expectations reads as something else, as 2.5 columns as 2, or "yes" as true."""
+    if not isinstance(given, (str, bool, int, float, list)) or isinstance(read, dt.date):
+        return
+    if isinstance(given, list):
+        read = [list(one) if isinstance(one, tuple) else one for one in read]
+    same = read == given
+    if not same or isinstance(given, bool) is not isinstance(read, bool):
+        raise _Wrong(
+            "kwargs",
+            f"`{key}` is {given!r}, which would be read as {read!r}",
+            f"write `{key}` in its own type",
+        )
 
 
 def _plain(message: str) -> str:

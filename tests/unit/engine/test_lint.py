@@ -80,8 +80,12 @@ def test_the_cases_have_no_finding_and_wrong_kwargs_have(kind: str, make_suite: 
             {"column": "a", "min_value": 5, "max_value": 1},
             "greater than",
         ),
-        ("expect_column_values_to_be_between", {"column": "a", "max_value": 2**53 + 1}, "loses digits"),
-        ("expect_column_values_to_be_between", {"column": "a", "min_value": True}, "true or false"),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "a", "max_value": 2**53 + 1},
+            "read as 9007199254740992.0",
+        ),
+        ("expect_column_values_to_be_between", {"column": "a", "min_value": True}, "read as 1.0"),
         ("expect_column_values_to_be_between", {"column": "a", "min_value": "soon"}, "min_value"),
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": []}, "empty"),
         ("expect_column_values_to_be_in_set", {"column": "a", "value_set": "abc"}, "value_set"),
@@ -128,6 +132,25 @@ def test_the_cases_have_no_finding_and_wrong_kwargs_have(kind: str, make_suite: 
             "ignore_row_if",
         ),
         ("expect_multicolumn_values_to_be_equal", {"column_list": ["a", "a"]}, "two columns"),
+        ("expect_table_column_count_to_equal", {"value": 2.5}, "read as 2"),
+        ("expect_table_row_count_to_equal", {"value": "2"}, "read as 2"),
+        ("expect_column_value_lengths_to_be_between", {"column": "a", "min_value": 1.5}, "read as 1"),
+        (
+            "expect_column_min_to_be_between",
+            {"column": "a", "min_value": 1, "strict_min": "yes"},
+            "read as True",
+        ),
+        ("expect_column_values_to_be_between", {"column": "a", "min_value": "5"}, "read as 5.0"),
+        ("expect_column_values_to_not_be_null", {"column": "a", "mostly": "0.5"}, "read as 0.5"),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {
+                "column": "a",
+                "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[1, 2]]},
+                "allow_relative_error": "roughly",
+            },
+            "allow_relative_error",
+        ),
     ],
 )
 def test_what_could_never_fail_or_never_work(
