@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 
+from local_lakefs.actions import RunNotFound
 from local_lakefs.api import answers, arguments
 from local_lakefs.api.registry import operation
+from local_lakefs.errors import NotFound
 from local_lakefs.service import LocalLakeFS
 
 
@@ -27,7 +29,10 @@ def list_repository_runs(server: LocalLakeFS, repository: str) -> ResponseReturn
 @operation("getRun")
 def get_run(server: LocalLakeFS, repository: str, run_id: str) -> ResponseReturnValue:
     server.repositories.get(repository)
-    return jsonify(server.actions.get_run(repository, run_id))
+    try:
+        return jsonify(server.actions.get_run(repository, run_id))
+    except RunNotFound as error:
+        raise NotFound(f"not found: {error}") from error
 
 
 @operation("listRunHooks")

@@ -131,7 +131,7 @@ def cherry_pick(server: LocalLakeFS, repository: str, branch: str) -> ResponseRe
     check_branch(branch)
     check_ref(ref)
     if parent_number is not None and parent_number <= 0:
-        raise BadRequest(f"argument parentNumber: {INVALID_VALUE}")
+        raise BadRequest(f"argument parentNumber: value should be greater than 0: {INVALID_VALUE}")
     made = reverting.cherry_pick(
         server.repositories.get(repository),
         server.hooks,

@@ -71,6 +71,8 @@ def list_objects(server: LocalLakeFS, repository: str, ref: str) -> ResponseRetu
     check_ref(ref)
     target = server.repositories.get(repository)
     reference = resolve(target, ref)
+    if arguments.flag("presign"):
+        raise BadRequest(NO_PRESIGNED)
     found, has_more = objects_page(
         lambda start: tree.entries(target, reference, start),
         arguments.text("prefix"),

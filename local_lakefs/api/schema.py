@@ -42,7 +42,7 @@ def _parameter_problem(given: list[str], parameter: dict[str, Any]) -> str | Non
     schema: Schema = parameter["schema"]
     if not given:
         return "value is required but missing" if parameter.get("required") else None
-    if given[0] == "" and schema["type"] != "array":
+    if given[0] == "":
         allowed = parameter.get("empty") and schema["type"] == "string"
         return None if allowed else "empty value is not allowed"
     match schema["type"]:
@@ -106,15 +106,15 @@ def find_problem(schema: Schema, value: object, place: str = "") -> str | None:
 
 def _own_problem(schema: Schema, value: object) -> str | None:
     kind = schema.get("type")
+    if "enum" in schema and value not in schema["enum"]:
+        allowed = ",".join(f'"{item}"' for item in schema["enum"])
+        return f"value is not one of the allowed values [{allowed}]"
     if value is None:
-        return None if schema.get("nullable") else "Value is not nullable"
+        return None if schema.get("nullable") or "default" in schema else "Value is not nullable"
     if kind is not None:
         fits = isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
         if not fits:
             return f"value must be {_NAMES[kind]}"
-    if "enum" in schema and value not in schema["enum"]:
-        allowed = ",".join(f'"{item}"' for item in schema["enum"])
-        return f"value is not one of the allowed values [{allowed}]"
     if isinstance(value, str):
         return _text_problem(schema, value)
     if isinstance(value, int | float):

@@ -29,7 +29,7 @@ def _stage(
 
     def decide(present: Entry | None) -> Entry:
         if must_be_new and present is not None:
-            raise Refused("path already exists")
+            raise Refused("Precondition failed")
         return entry
 
     staging.change(repository, branch, path, decide)
@@ -73,7 +73,10 @@ def upload_object(server: LocalLakeFS, repository: str, branch: str) -> Response
         content_type=content_type or uploads.DEFAULT_CONTENT_TYPE,
         metadata=_metadata_of_headers(),
     )
-    _stage(target, branch, path, entry, force=force, must_be_new=must_be_new)
+    try:
+        _stage(target, branch, path, entry, force=force, must_be_new=must_be_new)
+    except Refused:
+        raise Refused("path already exists") from None
     return jsonify(answers.object_stats(target, path, entry) | {"content_type": content_type}), 201
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS repositories (
     uid INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,7 +88,11 @@ class Database:
         self._local = threading.local()
         self._writer = threading.Lock()
         connection = self._connection()
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, SCHEMA_VERSION):
+            raise RuntimeError(f"{path} was made by another version: {found}, not {SCHEMA_VERSION}")
         connection.executescript(SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
