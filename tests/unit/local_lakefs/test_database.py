@@ -37,9 +37,13 @@ def test_writes_are_synced_and_readers_do_not_wait(database: Database) -> None:
 
 
 def test_an_exception_takes_everything_back(database: Database) -> None:
-    with pytest.raises(sqlite3.IntegrityError), database.writing() as connection:
-        connection.execute(INSERT, ("a",))
-        connection.execute(INSERT, ("a",))
+    def write_twice() -> None:
+        with database.writing() as connection:
+            connection.execute(INSERT, ("a",))
+            connection.execute(INSERT, ("a",))
+
+    with pytest.raises(sqlite3.IntegrityError):
+        write_twice()
     assert names(database) == []
 
 
