@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gate_server.engine.naming import plain
+
 Kwargs = Mapping[str, Any]
 NAMES_SHOWN = 20
 
@@ -31,7 +33,7 @@ class Phrase:
 
 def names(columns: Sequence[object]) -> str:
     """Return column names as one list in one pair of backticks."""
-    shown = [str(column) for column in columns[:NAMES_SHOWN]]
+    shown = [plain(column) for column in columns[:NAMES_SHOWN]]
     more = f" and {len(columns) - NAMES_SHOWN} more" if len(columns) > NAMES_SHOWN else ""
     return f"`{', '.join(shown)}`{more}"
 

@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 from gate_server.engine import phrases
+from gate_server.engine.naming import quoted
 from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
@@ -53,7 +54,7 @@ def own(asked: Asked, *, success: bool, message: str, observed: str = "", vacuou
 
 def missing(asked: Asked, absent: Sequence[str], found: Sequence[str]) -> Result:
     """Return the failure of an expectation whose column is not there."""
-    told = ", ".join(f"`{name}`" for name in absent)
+    told = ", ".join(quoted(name) for name in absent)
     is_are = "is" if len(absent) == 1 else "are"
     message = f"{told} {is_are} missing: {_subject_it(asked)} should {should(asked)}"
     return own(
@@ -185,7 +186,7 @@ def _table_message(asked: Asked, answer: Answer, columns: Sequence[str], shown: 
 
 
 def _quoted(columns: Sequence[str]) -> str:
-    told = ", ".join(f"`{name}`" for name in columns[: phrases.NAMES_SHOWN])
+    told = ", ".join(quoted(name) for name in columns[: phrases.NAMES_SHOWN])
     more = f" and {len(columns) - phrases.NAMES_SHOWN} more" if len(columns) > phrases.NAMES_SHOWN else ""
     return f"{told}{more} {'is' if len(columns) == 1 else 'are'}"
 

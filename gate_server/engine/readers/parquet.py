@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from gate_server.engine.naming import quoted
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 
 MAGIC = b"PAR1"
@@ -36,7 +37,7 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
     names = table.column_names
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ReadFailure("unreadable", "header", f"two columns are named `{twice}`")
+        raise ReadFailure("unreadable", "header", f"two columns are named {quoted(twice)}")
     return table
 
 

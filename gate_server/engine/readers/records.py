@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
+from gate_server.engine.naming import quoted
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.model import Format
 
@@ -149,7 +150,7 @@ def _names(record: list[str], fmt: Format, allowance: Allowance) -> tuple[str, .
         if not name.strip():
             raise ReadFailure("unreadable", "header", f"column {place} of {len(record)} has no name", line=1)
         if name in seen:
-            message = f"columns {seen[name]} and {place} are both named `{name}`"
+            message = f"columns {seen[name]} and {place} are both named {quoted(name)}"
             raise ReadFailure("unreadable", "header", message, line=1)
         seen[name] = place
     return tuple(record)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
+from gate_server.engine.naming import plain, quoted
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.columns import Unconvertible, convert, infer
 from gate_server.engine.readers.csv import read_csv
@@ -112,7 +113,7 @@ def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str)
         raise ReadFailure("unreadable", "schema_mismatch", what, hint=hint, path=path)
     for mine, theirs in zip(schema, first, strict=True):
         if mine.type != theirs.type:
-            what = f"`{mine.name}` is {mine.type} here and {theirs.type} in {first_path}"
+            what = f"{quoted(mine.name)} is {plain(mine.type)} here and {plain(theirs.type)} in {first_path}"
             raise ReadFailure("unreadable", "schema_mismatch", what, path=path)
 
 

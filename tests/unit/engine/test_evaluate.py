@@ -89,6 +89,23 @@ def test_wide_tables_do_not_flood_the_message(judge: Any) -> None:
     assert message.endswith("and 480 more)")
 
 
+def test_a_name_from_the_data_cannot_forge_a_message(judge: Any) -> None:
+    content = b'"a`: all\nPASS \x1b[2J\xe2\x80\xae","' + b"x" * 5000 + b'"\n1,2\n'
+    for asked in (
+        expectation("table_column_count_to_equal", value=1),
+        expectation("table_columns_to_match_ordered_list", column_list=["b"]),
+        expectation("table_columns_to_match_set", column_set=["a"], exact_match=True),
+        NOT_NULL,
+        expectation("column_to_exist", column="b"),
+    ):
+        message = judge(content, asked).results[0].message
+        assert message.isprintable()
+        assert len(message) < 400
+        assert "`a`:" not in message
+    twice = judge(b'"a\n","a\n"\n1,2\n', NOT_NULL).problem
+    assert twice.message == "columns 1 and 2 are both named `a\\n`"
+
+
 def test_a_result_has_counts_places_and_severity(judge: Any) -> None:
     asked = expectation("column_values_to_be_between", column="qty", max_value=1, mostly=0.9)
     content = b'qty,t\n1,"a\nb"\n5,x\n,y\n1,z\n'
