@@ -46,8 +46,9 @@ def command(host: str, port: int) -> int:
     open_store(settings.database).engine.dispose()
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     chosen = usable_port(host, port)
-    public_url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
-    _introduce(settings, public_url, rules, lakefs, made)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
+    public_url = settings.public_url or (address if is_loopback(host) else "")
+    _introduce(settings, address, public_url, rules, lakefs, made)
     return serve(settings, host, chosen, {**made, "GATE_PUBLIC_URL": public_url})
 
 
@@ -73,7 +74,7 @@ def _tokens(settings: Settings, host: str) -> dict[str, str]:
 
 
 def _introduce(
-    settings: Settings, public_url: str, rules: int, lakefs: LakeFS, made: Mapping[str, str]
+    settings: Settings, address: str, public_url: str, rules: int, lakefs: LakeFS, made: Mapping[str, str]
 ) -> None:
     def line(name: str, text: str) -> None:
         console.print(f"  {name:<12}{shown(text)}")
@@ -85,7 +86,8 @@ def _introduce(
     except GateError as error:
         answers = f"checks will be ERROR until it answers: {error.message}"
     console.print("[bold]lakefs-gate[/]")
-    line("pages, API", public_url)
+    line("listens on", address)
+    line("reached at", public_url or "GATE_PUBLIC_URL is not set: reports are linked as each caller named us")
     line("lakeFS", f"{lakefs.endpoint_url} ({answers})")
     line("policy", f"{settings.policy} ({rules} rules)")
     line("database", settings.database if settings.database.startswith("sqlite") else "GATE_DATABASE_URL")
