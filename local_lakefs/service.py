@@ -27,6 +27,7 @@ USERNAME = "admin"
 ACCESS_KEY_VARIABLE = "LAKECTL_CREDENTIALS_ACCESS_KEY_ID"
 SECRET_KEY_VARIABLE = "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"  # noqa: S105 - a name, not a secret
 LINK_LIFETIME_S = 6 * 3600
+LOCK_WAIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,21 @@ class LocalLakeFS:
 
 
 def _lock(directory: Path) -> IO[bytes]:
-    """Hold the directory until this process ends, however it ends."""
+    """Hold the directory until this process ends, however it ends.
+
+    The worker of a server that was killed needs a moment to notice it.
+    """
     file = (directory / "lock").open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RuntimeError(f"another server uses {directory}") from error
-    return file
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except OSError as error:
+            if time.monotonic() > deadline:
+                file.close()
+                raise RuntimeError(f"another server uses {directory}") from error
+            time.sleep(0.05)
 
 
 class _Addresses:

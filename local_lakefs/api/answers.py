@@ -13,7 +13,9 @@ from local_lakefs.versioning.repositories import Repository
 
 
 def empty(status: int = 204) -> Response:
-    return Response(status=status)
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    return response
 
 
 def page(results: list[dict[str, Any]], has_more: bool, key: str) -> Response:

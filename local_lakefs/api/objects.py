@@ -113,7 +113,7 @@ def stat_object(server: LocalLakeFS, repository: str, ref: str) -> ResponseRetur
 @operation("getUnderlyingProperties")
 def get_underlying_properties(server: LocalLakeFS, repository: str, ref: str) -> ResponseReturnValue:
     _entry(server, repository, ref)
-    return jsonify({})
+    return jsonify(storage_class=None)
 
 
 def _etag(entry: Entry) -> str:
