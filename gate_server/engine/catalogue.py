@@ -38,11 +38,6 @@ class Offer:
     prepare: Preparation = ""
     looks_at_nulls: bool = False
 
-    @property
-    def needs_type(self) -> bool:
-        """Whether text alone can never answer it."""
-        return Family.TEXT not in self.families
-
 
 _MAP_TEXT = Offer("map", TEXT)
 _STATISTIC = Offer("aggregate", NUMERIC, "statistic")

@@ -84,7 +84,11 @@ def closest(name: str, choices: Iterable[str], otherwise: str) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"{otherwise}: {', '.join(known[:10])}" if known else f"{otherwise}: none"
+    return (
+        f"{otherwise}: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
+        if known
+        else f"{otherwise}: none"
+    )
 
 
 def _interpret(number: int, expectation: Any, given: Mapping[str, Any], used: set[str]) -> Asked:

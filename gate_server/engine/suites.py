@@ -58,6 +58,9 @@ def read_suite(name: str, text: str, path: str) -> Suite:
             f"{path}:1: a suite is a JSON object", 'start with {"name": ..., "expectations": [...]}'
         )
     _known_keys(content, SUITE_KEYS, f"{path}:1: the suite")
+    for key in ("meta", "suite_parameters"):
+        if not isinstance(content.get(key) or {}, dict):
+            raise ConfigError(f"{path}:1: `{key}` must be a JSON object")
     if not isinstance(content.get("expectations"), list):
         raise ConfigError(f"{path}:1: `expectations` must be a list", "an empty suite is refused as well")
     lines = tuple(_expectation_lines(text, decoder))

@@ -30,11 +30,13 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
     try:
         table = _decode(file, allowance)
         table.validate(full=True)
+        names = table.column_names
     except MemoryError as error:
         raise ReadFailure("error", "memory", "no memory left to decode the Parquet file") from error
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's, not Arrow's for broken data
+            raise
         raise ReadFailure("unreadable", "parquet", "corrupt Parquet: it cannot be decoded") from error
-    names = table.column_names
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ReadFailure("unreadable", "header", f"two columns are named {quoted(twice)}")

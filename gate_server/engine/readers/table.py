@@ -37,18 +37,23 @@ class Table:
     parts: tuple[Part, ...]
 
     def place(self, row: int) -> tuple[str, int | None]:
-        """Return the path and physical line (None without lines) of `row`, or the row within its object."""
+        """Return the path of the object that `row` comes from, and its line there (None in Parquet)."""
         part = self.parts[bisect_right([part.first_row for part in self.parts], row) - 1]
         return part.path, part.lines.line(row - part.first_row) if part.lines else None
 
-    @property
-    def has_lines(self) -> bool:
-        """Whether rows have physical lines."""
-        return any(part.lines for part in self.parts)
-
     def frame(self) -> pd.DataFrame:
-        """Return the data for pandas: nullable types, so that big integers beside nulls stay exact."""
-        frame: pd.DataFrame = self.data.to_pandas(types_mapper=_NULLABLE.get, date_as_object=True)
+        """Return the data for pandas: nullable types, so that big integers beside nulls stay exact.
+
+        Raises
+        ------
+        ReadFailure
+            It holds what pandas has no value for: a date after the year 9999, an unknown time zone.
+        """
+        try:
+            frame: pd.DataFrame = self.data.to_pandas(types_mapper=_NULLABLE.get, date_as_object=True)
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            what = "it holds dates or time zones that cannot be represented"
+            raise ReadFailure("unreadable", "values", what, path=self.parts[0].path) from error
         return frame
 
 

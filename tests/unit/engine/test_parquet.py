@@ -124,6 +124,20 @@ def test_every_flipped_byte_is_unreadable_or_read_without_a_trace() -> None:
     assert noticed > len(whole) // 2
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([5_000_000], pa.date32()),  # the year 15659
+        pa.array([1], pa.timestamp("us", "Europe/Atlantis")),
+    ],
+)
+def test_what_pandas_has_no_value_for_is_unreadable(column: pa.Array, judge: Any) -> None:
+    asked = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}
+    evaluation = judge(written(pa.table({"x": column})), asked, fmt=PARQUET, path="x.parquet")
+    assert (evaluation.status, evaluation.problem.code) == ("unreadable", "values"), evaluation
+    assert evaluation.problem.path == "x.parquet"
+
+
 def test_a_footer_that_lies_about_rows() -> None:
     whole = written(pa.table({"n": pa.array([1] * 77, pa.int64())}), compression="none", use_dictionary=False)
     footer_length = int.from_bytes(whole[-8:-4], "little")

@@ -60,6 +60,7 @@ def test_lines_whatever_the_layout(kwargs: list[dict[str, str]], indent: Any) ->
         ("// no\n{}", 1, "not valid JSON"),
         ("[]", 1, "a suite is a JSON object"),
         ("{}", 1, "`expectations` must be a list"),
+        ('{"expectations": [], "suite_parameters": [1]}', 1, "`suite_parameters` must be"),
         ('{"expectations": {}}', 1, "`expectations` must be a list"),
         ('{"expectations": [], "expectation_suite_name": "x"}', 1, "before 1.0"),
         ('{"expectations": [], "sweet": 1}', 1, "unknown key `sweet`"),
