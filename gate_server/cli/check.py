@@ -111,7 +111,8 @@ def _print(what: str, body: Mapping[str, Any]) -> None:
     console.print(f"{outcome(str(body['verdict']))}  {shown(what)}")
     for reason in body.get("details") or ():
         console.print(f"\n  {outcome(reason['outcome'])}  {shown(reason['message'])}")
-        where = [reason["path"], f"rule {reason['rule']}" if reason["rule"] else ""]
+        where = ["" if reason["path"] in reason["message"] else reason["path"]]
+        where.append(f"rule {reason['rule']}" if reason["rule"] else "")
         where.append(f"waived by {reason['waived_by']}" if reason["waived_by"] else "")
         if any(where):
             console.print(f"          {shown(' · '.join(item for item in where if item))}", style="dim")
