@@ -143,7 +143,9 @@ def _of_result(result: Result, rule: Rule, path: str, *, is_empty: bool) -> Iter
     elif result.vacuous and not is_empty:
         yield Reason(
             Outcome.WARN,
-            f"{result.message or result.expectation} (vacuous: no value was looked at)",
+            result.message
+            if "vacuous" in result.message
+            else f"{result.message} (vacuous: no value was looked at)",
             rule.name,
             path,
             expectation=result.expectation,
