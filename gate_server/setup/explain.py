@@ -14,6 +14,11 @@ _KNOWN = (
     ("status code: 401", "the gate refused lakeFS's token", TOKEN),
     ("answered 401", "the gate refused lakeFS's token", TOKEN),
     (
+        "status code: 503",
+        "the gate could not tell (503)",
+        "its log says why: does its worker run, does it reach lakeFS? Then install again",
+    ),
+    (
         "net_http_enabled",
         "lakeFS lets no Lua hook ask the gate",
         "set actions.lua.net_http_enabled: true on the lakeFS server, or install without --lua",
