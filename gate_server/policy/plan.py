@@ -146,7 +146,8 @@ def _gate_file_outcomes(
                 Outcome.FAIL,
                 f"{path} belongs to the gate and may not change in a merge",
                 path=path,
-                hint=f"merge {candidate.destination} into the branch; only `gate install` changes them",
+                hint=f"merge {candidate.destination} into the branch; where the branch changed or deleted the file "
+                f"itself, put {candidate.destination}'s back; only `gate install` changes it",
             )
 
 
