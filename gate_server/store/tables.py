@@ -7,7 +7,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -45,7 +44,12 @@ checks = Table(
     Column("policy_digest", ID, nullable=False),
     Column("state", String(16), nullable=False),  # queued, running, done
     Column("attempt", Integer, nullable=False),
+    Column(
+        "handed_back", Integer, nullable=False, server_default="0"
+    ),  # attempts that a worker gave up unharmed
     Column("worker", String(128), nullable=False),
+    Column("lease_until", Time),  # by the database's clock; of a check that runs
+    Column("open_key", ID),  # digest of what it judges while it is not done: two asks at once make one check
     Column("reusable", Boolean, nullable=False),
     Column("outcome", String(8), nullable=False),
     Column("plan", JSON),
@@ -59,13 +63,14 @@ checks = Table(
     Column("finished_at", Time),
     Index("ix_checks_queue", "state", "created_at"),
     Index("ix_checks_known", "repository", "base_metarange", "judged_metarange", "policy_digest"),
+    Index("uq_checks_open_key", "open_key", unique=True),
 )
 
 asks = Table(
     "asks",
     metadata,
     Column("id", ID, primary_key=True),
-    Column("check_id", ID, ForeignKey("checks.id"), nullable=True),
+    Column("check_id", ID, nullable=True),  # no foreign key: an ask outlives its check
     Column("kind", String(16), nullable=False),  # hook, api, cli
     Column("principal", String(128), nullable=False),
     Column("event", JSON, nullable=False),
@@ -75,6 +80,7 @@ asks = Table(
     Column("created_at", Time, nullable=False),
     Column("answered_at", Time),
     Index("ix_asks_check_id", "check_id"),
+    Index("ix_asks_created_at", "created_at"),
 )
 
 evaluations = Table(
@@ -83,6 +89,15 @@ evaluations = Table(
     Column("key", ID, primary_key=True),
     Column("evaluation", JSON, nullable=False),
     Column("created_at", Time, nullable=False),
+    Index("ix_evaluations_created_at", "created_at"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("started_at", Time, nullable=False),
+    Column("lease_until", Time, nullable=False),  # past it, the worker is dead
 )
 
 reverts = Table(
