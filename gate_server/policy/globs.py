@@ -26,7 +26,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
             parts.append("[^/]*")
         elif piece == "?":
             parts.append("[^/]")
-        elif len(piece) > 2 and piece.startswith("["):
+        elif len(piece) > 2 and piece.startswith("[") and piece != "[!]":
             negated = piece.startswith("[!")
             inside = (
                 piece[2 if negated else 1 : -1].replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
@@ -35,6 +35,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         else:
             parts.append(re.escape(piece))
     return re.compile("".join(parts), re.DOTALL)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` can be a pattern; ``[z-a]`` cannot."""
+    try:
+        _compiled(text)
+    except re.error:
+        return False
+    return True
 
 
 def matches(text: str, patterns: Iterable[str]) -> bool:

@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gate_server.errors import ConfigError
 from gate_server.model import Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+from gate_server.policy.globs import is_pattern
 
 Read = Callable[[str], bytes]
 ReadSuite = Callable[[str, str, str], Suite]
@@ -187,6 +188,11 @@ def _rule(
     rule: Rule | None = _build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
     if rule is None:
         return None
+    findings += [
+        f"{name}:{line}: rule {rule.name}: {pattern!r} is no pattern"
+        for pattern in (*rule.paths, *rule.repositories, *rule.branches, *rule.required)
+        if not is_pattern(pattern)
+    ]
     if rule.scope == "dataset" and not rule.dataset:
         findings.append(
             f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, such as tables/{{table}}/"

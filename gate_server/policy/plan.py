@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gate_server.model import (
     Candidate,
     Change,
-    ChangeKind,
     Changes,
     DeclaredOutcome,
     Enforcement,
@@ -81,7 +80,7 @@ def make_plan(
     obligations: list[Obligation] = []
     matched: set[str] = set()
     for rule in applied.rules:
-        mine = [change for change in changes.under_rules if matches(change.path, rule.paths)]
+        mine = [change for change in changes.under_rules if _concerns(rule, change.path)]
         matched.update(change.path for change in mine)
         declared += _rule_outcomes(rule, candidate, changes, mine)
         for target, objects in _targets(rule, mine, changes.result):
@@ -146,7 +145,7 @@ def _gate_file_outcomes(
                 Outcome.FAIL,
                 f"{path} belongs to the gate and may not change in a merge",
                 path=path,
-                hint=f"merge {candidate.destination} into the branch; where the branch changed or deleted the file "
+                hint=f"merge {candidate.destination} into the branch; where the branch changed or deleted it "
                 f"itself, put {candidate.destination}'s back; only `gate install` changes it",
             )
 
@@ -174,16 +173,36 @@ def _rule_outcomes(
                 rule.name,
                 pattern,
             )
-    removed = [change.path for change in mine if change.kind is ChangeKind.REMOVED]
-    if removed and len(removed) == len(mine) and rule.on_delete != "pass":
+    gone = _gone(rule, mine, changes.result)
+    if gone and rule.on_delete != "pass":
         yield DeclaredOutcome(
             "deleted",
             _CONSEQUENCE[rule.on_delete],
-            f"only deletions: {_counted(len(removed), 'object')} would go, the first is {removed[0]}",
+            f"only deletions: {_counted(len(gone), 'object')} would go, the first is {gone[0]}",
             rule.name,
-            removed[0],
+            gone[0],
             "set `on_delete: pass` on the rule where deletions are meant to happen",
         )
+
+
+def _concerns(rule: Rule, path: str) -> bool:
+    """Whether `rule` judges what lies at `path`; a dataset's rule only what lies under its root."""
+    return matches(path, rule.paths) and (rule.scope == "object" or _root_of(rule, path) != "")
+
+
+def _gone(rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject]) -> list[str]:
+    """Return the objects that go where nothing is left to judge; a marker in their place is nothing."""
+    gone = [
+        change.path
+        for change in mine
+        if change.old is not None
+        and not _passed_over(change.old, rule)
+        and (change.new is None or _passed_over(change.new, rule))
+    ]
+    if rule.scope == "object":
+        return [] if any(_targets(rule, mine, result)) else gone
+    left = {root for root, _ in _targets(rule, mine, result)}
+    return [path for path in gone if _root_of(rule, path) not in left]
 
 
 def _linked_outcome(rule: Rule, target: str) -> DeclaredOutcome:
@@ -205,9 +224,7 @@ def _targets(
             if change.new is not None and not _passed_over(change.new, rule):
                 yield change.path, (change.new,)
         return
-    root = re.compile(_dataset_pattern(rule.dataset))
-    touched = {found.group(0): None for change in mine if (found := root.match(change.path))}
-    for prefix in sorted(touched):
+    for prefix in sorted({_root_of(rule, change.path) for change in mine}):
         parts = tuple(
             item
             for path, item in sorted(
@@ -236,10 +253,12 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _dataset_pattern(root: str) -> str:
-    """``tables/{table}/`` as a regular expression: one table per captured value."""
-    parts = re.split(r"(\{[A-Za-z_][A-Za-z0-9_]*\})", root)
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
+def _root_of(rule: Rule, path: str) -> str:
+    """Return the root of the dataset that `path` is a part of, one for each captured value, or ""."""
+    parts = re.split(r"(\{[A-Za-z_][A-Za-z0-9_]*\})", rule.dataset)
+    pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
+    found = re.match(pattern, path)
+    return found.group(0) if found else ""
 
 
 def _dataset_glob(root: str) -> str:

@@ -67,6 +67,7 @@ def test_the_digest_covers_what_is_said_not_how() -> None:
     [
         ("enforcement: warn", "enforcment: warn", 9, "did you mean `enforcement`"),
         ("enforcement: warn", "enforcement: blok", 9, "'block', 'warn' or 'off'"),
+        ('"orders/**/*.csv"', '"orders/[z-a].csv"', 5, "is no pattern"),
         ("version: 1", "version: 2", 1, "`version: 1` is needed"),
         ("defaults:", "default:", 2, "did you mean `defaults`"),
         ("time_s: 5", "tme_s: 5", 10, "did you mean `time_s`"),

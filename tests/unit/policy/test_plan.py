@@ -112,6 +112,28 @@ def test_only_deletions(on_delete: str, expected: Outcome | None) -> None:
     )
 
 
+def test_a_marker_does_not_stand_in_for_what_is_deleted() -> None:
+    a_policy = policy(rule(on_delete="fail"))
+    gone = ("deleted", Outcome.FAIL, "data/x")
+    assert outcomes(plan(a_policy, changes(removed("data/x"), added("data/_SUCCESS", 0)))) == [gone]
+    emptied = Change("data/_h", ChangeKind.CHANGED, stored("data/_h"), stored("data/_h", 0))
+    assert outcomes(plan(a_policy, changes(emptied))) == [("deleted", Outcome.FAIL, "data/_h")]
+
+
+def test_a_dataset_that_loses_its_last_part_is_deleted() -> None:
+    a_rule = rule(scope="dataset", dataset="data/{table}/", on_delete="fail")
+    made = plan(policy(a_rule), changes(removed("data/t/1"), added("data/t/_SUCCESS", 0), added("data/u/1")))
+    assert outcomes(made) == [("deleted", Outcome.FAIL, "data/t/1")]
+    assert [item.target for item in made.obligations] == ["data/u/"]
+
+
+def test_what_lies_outside_a_datasets_root_is_not_judged_and_said_so() -> None:
+    a_rule = rule(scope="dataset", dataset="data/{table}/", paths=("data/**",))
+    made = plan(policy(a_rule, unmatched="fail"), changes(added("data/evil.csv")))
+    assert outcomes(made) == [("unmatched", Outcome.FAIL, "data/evil.csv")]
+    assert made.obligations == ()
+
+
 def test_required_objects_have_to_be_in_the_result() -> None:
     a_policy = policy(rule(required=("data/must.csv",)))
     assert outcomes(plan(a_policy, changes())) == [("required", Outcome.FAIL, "data/must.csv")]
