@@ -6,7 +6,9 @@
     ├── UsageError           the request or command is wrong          422, exit 2
     │   ├── NotFound         no such check, revert, repository, ref    404
     │   └── Conflict         the state of things does not allow it     409
-    ├── AccessDenied         no token, a wrong one, or not the right   401 / 403, exit 2
+    ├── AccessDenied         no token, or a wrong one              401, exit 2
+    │   ├── Forbidden        a token that is not for this          403
+    │   └── TooManyFailures  too many wrong ones from an address   429
     ├── ConfigError          settings, policy or suite are invalid     500, exit 2
     ├── CouldNotTell         no judgement was possible                 503, exit 3
     │   ├── LakeFSError      lakeFS did not do what was asked
@@ -77,6 +79,32 @@ class AccessDenied(GateError):
     code = "access_denied"
     status = 401
     exit_code = 2
+
+
+class Forbidden(AccessDenied):
+    """The token is not for this: its roles, or the repositories and branches it is limited to."""
+
+    code = "forbidden"
+    status = 403
+
+
+class TooManyFailures(AccessDenied):
+    """Too many wrong tokens came from this address.
+
+    Parameters
+    ----------
+    message, hint
+        As in `GateError`.
+    retry_after_s
+        When to try again.
+    """
+
+    code = "too_many_failures"
+    status = 429
+
+    def __init__(self, message: str, hint: str = "", retry_after_s: int = 0) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
 
 
 class ConfigError(GateError):

@@ -10,6 +10,7 @@ from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
+from gate_server.store.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Store:
     evaluations: Evaluations
     installations: Installations
     reverts: Reverts
+    tokens: Tokens
 
 
 def open_store(database_url: str) -> Store:
@@ -37,5 +39,11 @@ def open_store(database_url: str) -> Store:
     engine = open_engine(database_url)
     ensure(engine)
     return Store(
-        engine, Checks(engine), Asks(engine), Evaluations(engine), Installations(engine), Reverts(engine)
+        engine,
+        Checks(engine),
+        Asks(engine),
+        Evaluations(engine),
+        Installations(engine),
+        Reverts(engine),
+        Tokens(engine),
     )

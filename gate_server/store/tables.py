@@ -139,3 +139,18 @@ installations = Table(
     Column("commit_id", ID, nullable=False),
     Column("installed_at", Time, nullable=False),
 )
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", String(128), nullable=False),  # the principal's
+    Column("roles", JSON, nullable=False),
+    Column("scope", JSON, nullable=False),
+    Column("digest", ID, nullable=False),  # SHA-256 of the text; the text is nowhere
+    Column("created_by", String(128), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time),
+    Column("last_used_at", Time),
+    Column("revoked_at", Time),
+)
