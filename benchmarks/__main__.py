@@ -80,6 +80,7 @@ def known_verdict(server: RunningServer, gate: Gate) -> None:
     commits_api = server.client.sdk_client.commits_api
     commit = world.branch("b", lakefs_test_dot_csv=GOOD).get_commit()
     own_ms, whole_ms, calls = [], [], set()
+    source = {"source_ref": commit.id}
     gate.hooks.post("/hooks/lakefs", json=event(world, commit.id))
     for number in range(30):
         # Another commit of the same content each time, as when lakeFS tries a merge again.
@@ -87,7 +88,7 @@ def known_verdict(server: RunningServer, gate: Gate) -> None:
         world.repository.branch(branch).create("main")
         creation = lakefs_sdk.CommitCreation(message=branch)
         again = commits_api.commit(world.name, branch, creation, source_metarange=commit.meta_range_id)
-        answer = gate.hooks.post("/hooks/lakefs", json=event(world, again.id))
+        answer = gate.hooks.post("/hooks/lakefs", json=event(world, again.id) | source)
         if answer.status_code != 200:
             raise RuntimeError(answer.text)
         timing = answer.headers["Server-Timing"]

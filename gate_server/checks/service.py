@@ -9,7 +9,7 @@ from typing import Any
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.candidates import candidate_of_event, predict
 from gate_server.lakefs.client import LakeFS
-from gate_server.lakefs.commits import Commits
+from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import answer, could_not_tell, decide
 from gate_server.store.records import Kind
@@ -34,17 +34,17 @@ class CheckService:
         self.policy = policy
         self._commits = Commits(lakefs)
 
-    def ask_by_hook(self, event: Event) -> Asked:
+    def ask_by_hook(self, event: Event, principal: str) -> Asked:
         """Ask for the candidate of a pre-merge event."""
         details = dump(event)
         try:
             candidate = self._candidate(event)
         except CouldNotTell as error:
-            return self._unknown("hook", "hook", details, error)
+            return self._unknown("hook", principal, details, error)
         if self._is_own_merge(candidate):
-            ask_id = self.store.asks.create("hook", "hook", details, None)
+            ask_id = self.store.asks.create("hook", principal, details, None)
             return Asked(ask_id, None, Verdict(Outcome.PASS, True))
-        return self._ask("hook", "hook", details, candidate, event.merge_source)
+        return self._ask("hook", principal, details, candidate, event.merge_source)
 
     def ask_ahead(
         self,
@@ -97,6 +97,10 @@ class CheckService:
     def _candidate(self, event: Event) -> Candidate:
         if event.commit_id or self.policy.judge == "result":
             return candidate_of_event(self._commits, event)
+        if not FULL_ID.fullmatch(event.source_ref):
+            raise CouldNotTell(
+                "the event names no commit as its source", "lakeFS sends `source_ref` as an id"
+            )
         try:  # an older lakeFS sends no commit_id, and the policy says to judge what it would make
             return predict(self._commits, event.repository, event.source_ref, event.destination)
         except NotFound as error:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from gate_server.errors import CouldNotTell, GateError
+from gate_server.errors import CouldNotTell, GateError, TooManyFailures
 
 log = structlog.get_logger()
 HINTS = {
@@ -25,6 +25,7 @@ CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "to
 FOR_MACHINES = ("/hooks", "/api", "/healthz", "/readyz", "/metrics", "/openapi.json")
 TITLES = {
     400: "This request cannot be understood",
+    403: "This is not open to you",
     404: "There is nothing here",
     405: "This cannot be done here",
     500: "The gate failed",
@@ -56,7 +57,10 @@ def handle_errors(app: Flask) -> None:
     @app.errorhandler(GateError)
     def _ours(error: GateError) -> Response:
         log.info("refused", path=request.path, code=error.code, message=error.message)
-        return error_answer(error.status, error.code, error.message, error.hint)
+        answer = error_answer(error.status, error.code, error.message, error.hint)
+        if isinstance(error, TooManyFailures):
+            answer.headers["Retry-After"] = str(error.retry_after_s)
+        return answer
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
@@ -73,6 +77,10 @@ def handle_errors(app: Flask) -> None:
             f"the gate's database failed ({type(error).__name__})", "the gate's log says more"
         )
         return error_answer(down.status, down.code, down.message, down.hint)
+
+    @app.errorhandler(RecursionError)
+    def _too_deep(_: RecursionError) -> Response:
+        return error_answer(400, "malformed", "the body is nested too deeply", "send what the schema says")
 
     @app.errorhandler(Exception)
     def _defect(error: Exception) -> Response:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable
+from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable, UsageError
 
 API = "/api/v1"
 PAGE = 1000
@@ -221,6 +221,9 @@ class LakeFS:
 
 def url(*parts: str) -> str:
     """Return a path below the API from `parts`, each quoted whole."""
+    for part in parts:
+        if part in ("", ".", ".."):  # an HTTP client would fold these away, and another thing would be named
+            raise UsageError(f"{part!r} is no name in lakeFS")
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 

@@ -43,7 +43,7 @@ class Commits:
                 self._known.move_to_end(key)
                 return self._known[key]
         try:
-            data = self._lakefs.get(repository_url(repository, "commits", ref))
+            data = self._read(repository, ref)
         except LakeFSError as error:
             if error.http_status == 404:
                 raise NotFound(f"lakeFS has no {ref} in repository {repository}", error.message) from error

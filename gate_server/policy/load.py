@@ -197,6 +197,8 @@ def _rule(
         findings.append(
             f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, such as tables/{{table}}/"
         )
+    if rule.scope == "dataset" and rule.dataset and not rule.dataset.endswith("/"):
+        findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is a folder, so it ends with a slash")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
     if rule.format.type == "parquet" and (rule.format.types or rule.format.infer or not rule.format.header):

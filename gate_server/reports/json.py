@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gate_server.model import Check, Evaluation, Obligation, Outcome, Reason, Result, Verdict, dump
+from gate_server.reports.wording import visible
 
 STILL_RUNNING = "still running: merge again, the verdict will be there"
 
@@ -23,7 +24,7 @@ def verdict_json(verdict: Verdict | None, check: Check | None, report_url: str) 
         "verdict": verdict.outcome.value if verdict else "",
         "check": check.id if check else "",
         "report": report_url,
-        "summary": verdict.summary if verdict else STILL_RUNNING,
+        "summary": visible(verdict.summary) if verdict else STILL_RUNNING,
         "reasons": [reason_line(reason) for reason in verdict.reasons] if verdict else [STILL_RUNNING],
         "rules": list(verdict.rules) if verdict else [],
     }
@@ -35,7 +36,7 @@ def reason_line(reason: Reason) -> str:
     rule = f" (rule {reason.rule})" if reason.rule else ""
     waived = f" - waived by {reason.waived_by}" if reason.waived_by else ""
     hint = f" - {reason.hint}" if reason.outcome is Outcome.ERROR and reason.hint else ""
-    return f"{reason.outcome.value}: {reason.message}{where}{rule}{waived}{hint}"
+    return visible(f"{reason.outcome.value}: {reason.message}{where}{rule}{waived}{hint}")
 
 
 def check_json(

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from gate_server.errors import CouldNotTell, GateError, LakeFSError
+from gate_server.errors import Conflict, CouldNotTell, GateError, LakeFSError
 from gate_server.lakefs.branches import Branches
-from gate_server.model import Revert, RevertPlan
+from gate_server.model import Commit, Revert, RevertPlan
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID, moved, settle
 from gate_server.store.reverts import Reverts
@@ -144,8 +144,24 @@ def _stand_in(
             branches.copy(temporary, kept.path, plan.head.id)
         else:
             branches.delete_object(temporary, kept.path)
-    wanted = branches.commit(temporary, f"{plan.target.id} with what {plan.branch} keeps").metarange
-    return branches.commit(temporary, message, source_metarange=plan.head.metarange).id, wanted
+    kept_commit = branches.commit(temporary, f"{plan.target.id} with what {plan.branch} keeps")
+    _check_kept(context, plan, kept_commit)
+    stand_in = branches.commit(temporary, message, source_metarange=plan.head.metarange)
+    return stand_in.id, kept_commit.metarange
+
+
+def _check_kept(context: RevertContext, plan: RevertPlan, kept: Commit) -> None:
+    """Refuse when somebody else put something on U: the commit is the target and the kept paths alone."""
+    was = context.listings.of(plan.repository, plan.target, "")
+    is_now = context.listings.of(plan.repository, kept, "")
+    differing = {path for path in {*was, *is_now} if was.get(path) != is_now.get(path)}
+    foreign = differing - {item.path for item in plan.keep}
+    if kept.parents != (plan.target.id,) or foreign:
+        what = f"{min(foreign)} was put on it" if foreign else "a commit was made on it"
+        raise Conflict(
+            f"somebody else wrote to the temporary branch of the revert: {what}; {plan.branch} is untouched",
+            "find out who, then revert again",
+        )
 
 
 def _undo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from gate_server.model import Commit, KeptPath, RevertPlan
 from gate_server.policy.globs import literal_prefix, matches
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.gate_files import look_at_gate_files
+
+SHORT_ID = re.compile(r"[0-9a-f]{6,64}")
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,12 @@ def plan_revert(
         When `to` was never the branch's state (R6), or the head is not the expected one.
     """
     head = context.commits.head(repository, branch)
-    if expected_head and context.commits.get(repository, expected_head).id != head.id:
+    if expected_head and _commit(context, repository, expected_head).id != head.id:
         raise Conflict(
             f"{branch} moved: its head is {head.id}, not {expected_head}",
             "look at what came in, then revert again with the new head or without an expected one",
         )
-    target = context.commits.get(repository, to)
+    target = _commit(context, repository, to)
     distance = _distance(context, repository, branch, head, target)
     gate = look_at_gate_files(context, repository, branch, head, target)
     kept = (*_kept_paths(context, repository, head, target, keep), *gate.kept)
@@ -77,6 +80,17 @@ def plan_revert(
         unchanged=same and gate.right_on_head,
         notes=(counts.note,) if counts.note else (),
     )
+
+
+def _commit(context: RevertContext, repository: str, ref: str) -> Commit:
+    """Return the commit of `ref`; refuses a short id that lakeFS takes for a tag or branch of that name."""
+    commit = context.commits.get(repository, ref)
+    if SHORT_ID.fullmatch(ref) and any(char.isdigit() for char in ref) and not commit.id.startswith(ref):
+        raise Conflict(
+            f"{ref} reads like a commit's id, but is the name of a branch or tag, at {commit.id}",
+            "write the whole id of the commit that you mean",
+        )
+    return commit
 
 
 def _distance(context: RevertContext, repository: str, branch: str, head: Commit, target: Commit) -> int:

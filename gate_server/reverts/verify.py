@@ -13,6 +13,8 @@ from gate_server.reverts.context import RevertContext
 EXPECTED_HEAD = "gate.expected_head"
 EXPECTED_METARANGE = "gate.expected_metarange"
 REVERT_ID = "gate.revert"
+# Nothing, or a proxy's word for it: lakeFS may still be at it.
+NO_ANSWER = (0, 408, 502, 503, 504)
 
 
 def settle(
@@ -41,7 +43,7 @@ def settle(
             f"lakeFS said that it did, but {plan.branch} does not hold the commit; its head is {head.id}"
         )
         return replace(revert, state="failed", message=message)
-    if refusal.http_status == 0:
+    if refusal.http_status in NO_ANSWER:
         raise CouldNotTell(f"{refusal.message}; the revert may still come", refusal.hint) from refusal
     return replace(revert, state="refused", message=_why(context, plan, head, refusal))
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from gate_server.model import Candidate, Check, Evaluation, Outcome, Plan, Problem, Verdict, dump, load
 from gate_server.store.database import reading
 from gate_server.store.tables import checks
-from gate_server.store.times import now
+from gate_server.store.times import database_time, now
 
 _COLUMNS = [checks.c[item.name] for item in fields(Check)]
-
+# Queued, or of a worker that let its lease run out.
+_FREE = or_(
+    checks.c.state == "queued", and_(checks.c.state == "running", checks.c.lease_until < database_time())
+)
 
 COMMAND = "cli@"  # how a worker is called that is a command's own process
+COMMAND_LEASE_S = 20.0
 
 
 class Checks:
@@ -26,9 +33,18 @@ class Checks:
         self._engine = engine
 
     def create(
-        self, candidate: Candidate, source_name: str, policy_digest: str, *, worker: str = ""
+        self,
+        candidate: Candidate,
+        source_name: str,
+        policy_digest: str,
+        *,
+        worker: str = "",
     ) -> Check:
-        """Add a check; queued, or, with a `worker`, running there at once."""
+        """Add a queued check, or return the open one that judges the same: two asks at once join.
+
+        With a `worker` it is a new one that runs there at once, leased for `COMMAND_LEASE_S`: it is that
+        process's alone, nobody waits for it.
+        """
         judged = candidate.judged
         row = {
             "id": secrets.token_hex(8),
@@ -45,16 +61,25 @@ class Checks:
             "state": "running" if worker else "queued",
             "attempt": 1 if worker else 0,
             "worker": worker,
+            "lease_until": database_time(COMMAND_LEASE_S) if worker else None,
+            "open_key": None if worker else _open_key(candidate, policy_digest),
             "reusable": False,
             "outcome": "",
             "created_at": now(),
             "started_at": now() if worker else None,
         }
-        with self._engine.begin() as connection:
-            connection.execute(insert(checks).values(**row))
-        found = self.get(row["id"])  # type: ignore[arg-type]
-        assert found is not None  # noqa: S101 - just written
-        return found
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(checks).values(**row))
+            except IntegrityError:
+                found = self.open_for(candidate, policy_digest)
+                if found is None:
+                    continue  # it was done meanwhile
+                return found
+            found = self.get(row["id"])  # type: ignore[arg-type]
+            assert found is not None  # noqa: S101 - just written
+            return found
 
     def get(self, check_id: str) -> Check | None:
         """Return a check, None when there is none of that id."""
@@ -62,12 +87,15 @@ class Checks:
 
     def known(self, candidate: Candidate, policy_digest: str) -> Check | None:
         """Return a finished check of the same content under the same policy (D5), never an ERROR."""
-        if candidate.judged is None:
+        if candidate.judged is None or not candidate.judged.metarange:
             return None
         return self._first(
             and_(
                 checks.c.repository == candidate.repository,
                 checks.c.destination == candidate.destination,
+                # What a merge loses (C3) depends on the two commits and where they meet, not on content.
+                checks.c.base_commit == candidate.base.id,
+                checks.c.source_commit == (candidate.source.id if candidate.source else ""),
                 checks.c.base_metarange == candidate.base.metarange,
                 checks.c.judged_metarange == candidate.judged.metarange,
                 checks.c.policy_digest == policy_digest,
@@ -78,22 +106,8 @@ class Checks:
         )
 
     def open_for(self, candidate: Candidate, policy_digest: str) -> Check | None:
-        """Return a check of exactly this candidate that is not done yet.
-
-        One that a command runs in its own process is that process's alone: nobody waits for it.
-        """
-        return self._first(
-            and_(
-                ~checks.c.worker.startswith(COMMAND),
-                checks.c.repository == candidate.repository,
-                checks.c.destination == candidate.destination,
-                checks.c.base_commit == candidate.base.id,
-                checks.c.judged_commit == (candidate.judged.id if candidate.judged else ""),
-                checks.c.source_commit == (candidate.source.id if candidate.source else ""),
-                checks.c.policy_digest == policy_digest,
-                checks.c.state != "done",
-            )
-        )
+        """Return a check of exactly this candidate that is not done yet."""
+        return self._first(checks.c.open_key == _open_key(candidate, policy_digest))
 
     def listed(self, *, repository: str = "", limit: int = 100) -> list[Check]:
         """Return the newest checks, without their evaluations."""
@@ -104,11 +118,15 @@ class Checks:
         with reading(self._engine) as connection:
             return [_check(row) for row in connection.execute(query)]
 
-    def claim(self, worker: str) -> Check | None:
-        """Take the oldest queued check; its raised `attempt` is the fencing token."""
+    def claim(self, worker: str, lease_s: float) -> Check | None:
+        """Take the oldest check that is free, for `lease_s` seconds of the database's clock.
+
+        Free is what is queued, and what a worker let its lease run out of. The raised `attempt` is the
+        fencing token.
+        """
         oldest = (
             select(checks.c.id)
-            .where(checks.c.state == "queued")
+            .where(_FREE)
             .order_by(checks.c.created_at, checks.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -116,27 +134,46 @@ class Checks:
         )
         taken = (
             update(checks)
-            .where(checks.c.id == oldest, checks.c.state == "queued")
-            .values(state="running", attempt=checks.c.attempt + 1, worker=worker, started_at=now())
+            .where(checks.c.id == oldest, _FREE)
+            .values(
+                state="running",
+                attempt=checks.c.attempt + 1,
+                worker=worker,
+                lease_until=database_time(lease_s),
+                started_at=now(),
+            )
+            .returning(*_COLUMNS)
+        )
+        with reading(self._engine) as connection:  # looking costs no write lock
+            if connection.execute(select(checks.c.id).where(_FREE).limit(1)).first() is None:
+                return None
+        with self._engine.begin() as connection:
+            row = connection.execute(taken).first()
+        return _check(row) if row else None
+
+    def renew(self, held: Mapping[str, int], lease_s: float) -> set[str]:
+        """Hold checks (id -> attempt) for another `lease_s` seconds; return those that are still held."""
+        query = (
+            update(checks)
+            .where(_held(held))
+            .values(lease_until=database_time(lease_s))
             .returning(checks.c.id)
         )
-        if not self.queue_depth():  # looking costs no write lock
-            return None
         with self._engine.begin() as connection:
-            check_id = connection.execute(taken).scalar()
-        return self.get(check_id) if check_id else None
+            return set(connection.execute(query).scalars())
+
+    def hand_back(self, held: Mapping[str, int]) -> int:
+        """Put checks (id -> attempt) back unharmed: the attempt does not count; return how many."""
+        query = update(checks).where(_held(held))
+        back = {"state": "queued", "worker": "", "lease_until": None, "handed_back": checks.c.handed_back + 1}
+        with self._engine.begin() as connection:
+            return connection.execute(query.values(**back)).rowcount
 
     def queue_depth(self) -> int:
         """Return how many checks wait for a worker."""
         with reading(self._engine) as connection:
             query = select(func.count()).select_from(checks).where(checks.c.state == "queued")
             return connection.execute(query).scalar_one()
-
-    def requeue(self, worker: str) -> int:
-        """Put back what `worker` left running when it died; return how many."""
-        query = update(checks).where(checks.c.state == "running", checks.c.worker == worker)
-        with self._engine.begin() as connection:
-            return connection.execute(query.values(state="queued", worker="")).rowcount
 
     def finish(
         self,
@@ -153,9 +190,11 @@ class Checks:
         finished_at = now()
         query = (
             update(checks)
-            .where(checks.c.id == check.id, checks.c.attempt == check.attempt, checks.c.state == "running")
+            .where(_held({check.id: check.attempt}))
             .values(
                 state="done",
+                lease_until=None,
+                open_key=None,
                 outcome=verdict.outcome.value,
                 verdict=dump(verdict),
                 plan=dump(plan) if plan else None,
@@ -181,6 +220,18 @@ class Checks:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return _check(row) if row else None
+
+
+def _held(held: Mapping[str, int]) -> ColumnElement[bool]:
+    return and_(tuple_(checks.c.id, checks.c.attempt).in_(list(held.items())), checks.c.state == "running")
+
+
+def _open_key(candidate: Candidate, policy_digest: str) -> str:
+    """Return the digest of what an open check is joined by."""
+    commits = (candidate.base, candidate.judged, candidate.source)
+    parts = [candidate.repository, candidate.destination, policy_digest]
+    parts += [commit.id if commit else "" for commit in commits]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _check(row: Row[tuple[object, ...]]) -> Check:

@@ -14,6 +14,7 @@ from gate_server.store.database import reading
 from gate_server.store.tables import asks, evaluations, installations, registrations
 from gate_server.store.times import now
 
+KEYS_A_QUERY = 1000
 Kind = Literal["hook", "api", "cli"]
 
 
@@ -60,9 +61,13 @@ class Evaluations:
 
     def find(self, keys: Sequence[str]) -> dict[str, Evaluation]:
         """Return those that are kept."""
-        query = select(evaluations.c.key, evaluations.c.evaluation).where(evaluations.c.key.in_(keys))
+        found: dict[str, Evaluation] = {}
         with reading(self._engine) as connection:
-            return {key: load(Evaluation, value) for key, value in connection.execute(query)}
+            for start in range(0, len(keys), KEYS_A_QUERY):
+                some = evaluations.c.key.in_(keys[start : start + KEYS_A_QUERY])
+                rows = connection.execute(select(evaluations.c.key, evaluations.c.evaluation).where(some))
+                found |= {key: load(Evaluation, value) for key, value in rows}
+        return found
 
     def keep(self, key: str, evaluation: Evaluation) -> None:
         """Keep an evaluation; an ERROR never, nor one without a key."""

@@ -30,7 +30,7 @@ def hook(world: World, gate: Gate, commit_id: str) -> dict[str, Any]:
         "source_ref": commit_id,
         "commit_id": commit_id,
     }
-    answer = gate.hooks.post("/hooks/lakefs", json=event)
+    answer = gate.post_event(event)
     return {**answer.json(), "status": answer.status_code}
 
 
@@ -196,3 +196,28 @@ def test_a_merge_error_of_the_sdk_names_the_gate(world: World, gate: Gate) -> No
         branch.merge_into("main")
     assert refused.value.status_code == 412
     assert "gate-pre-merge" in str(refused.value)
+
+
+def test_a_known_verdict_does_not_hide_what_the_merge_lost(world: World, gate: Gate) -> None:
+    """C3: two merges of the same base and the same result; one of them lost what its branch added."""
+    world.commit(world.main, {"lakefs_test_a.csv": OTHER, "lakefs_test_z.csv": GOOD})
+    world.branch("harmless", x_dot_txt=b"x")
+    world.branch("adds", "harmless", lakefs_test_m_dot_csv=GOOD)
+    world.commit(world.main, {"lakefs_test_z.csv": None})
+    base = world.main.get_commit()
+    first = world.repository.branch("first").create("main")
+    world.repository.ref("harmless").merge_into("first")
+    second = world.repository.branch("second").create("main")
+    world.repository.ref("adds").merge_into("second")
+    judged = [branch.get_commit() for branch in (first, second)]
+    assert {commit.parents[0] for commit in judged} == {base.id}
+    assert judged[0].meta_range_id == judged[1].meta_range_id
+    assert hook(world, gate, judged[0].id)["verdict"] == "PASS"
+    assert hook(world, gate, judged[1].id)["verdict"] == "FAIL"
+
+
+def test_a_path_cannot_draw_on_a_terminal(world: World, gate: Gate) -> None:
+    world.commit(world.repository.branch("b").create("main"), {"lakefs_test\x1b[2J.csv": BAD})
+    answer = gate.ask(world.name, "b")
+    assert answer["verdict"] == "FAIL"
+    assert "\x1b" not in answer["summary"] + "".join(answer["reasons"])

@@ -544,3 +544,38 @@ def test_a_revert_whose_process_died_is_swept(context: RevertContext, repo: Repo
     assert "was not put back" in swept.message
     assert temporary_branches(repo) == []
     assert repo.head() == head
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_what_somebody_else_puts_on_the_temporary_branch_does_not_reach_main(
+    lakefs: Lakefs, store: Store, context: RevertContext, repo: Repository, committed: bool
+) -> None:
+    good = repo.head()
+    bad = change(repo, {"a": "bad", "dir/b": "kept"})
+    plan = plan_revert(context, repo.name, "main", good, keep=["dir/**"])
+    put: list[str] = []
+
+    def put_evil(method: str, path: str, status: int, _duration_s: float) -> None:
+        if method == "POST" and path.endswith("/branches") and status == 201 and not put:
+            put.extend(temporary_branches(repo))
+            repo.upload(put[0], "evil", "evil")
+            if committed:
+                repo.commit(put[0])
+
+    with pytest.raises(Conflict, match="somebody else wrote to the temporary branch"):
+        apply_revert(context_of(lakefs, store, on_call=put_evil), plan)
+    assert put
+    assert repo.head() == bad
+    assert temporary_branches(repo) == []
+
+
+def test_a_tag_that_reads_like_a_short_id_is_not_taken_for_it(
+    context: RevertContext, repo: Repository
+) -> None:
+    good = repo.head()
+    bad = change(repo, {"a": "bad"})
+    repo.request("POST", "tags", json={"id": good[:12], "ref": bad})
+    change(repo, {"a": "worse"})
+    with pytest.raises(Conflict, match="is the name of a branch or tag"):
+        plan_revert(context, repo.name, "main", good[:12])
+    assert plan_revert(context, repo.name, "main", good).target.id == good

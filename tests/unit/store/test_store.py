@@ -26,18 +26,16 @@ from gate_server.model import (
     Verdict,
 )
 from gate_server.store import database
+from gate_server.store.checks import COMMAND
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import metadata
 
 CANDIDATE = Candidate("repo", "main", Commit("b" * 64, "mb"), Commit("j" * 64, "mj"), Commit("s" * 64, "ms"))
 PLAN = Plan((Obligation(0, "r", "data/a", (), "key"),), rules=("r",))
 EVALUATION = Evaluation("answered", (Result(0, "expect_x", True, "fine"),), rows=3)
+LEASE_S = 600.0
+OVER_S = -1.0  # a lease that has run out
 PASS = Verdict(Outcome.PASS, True, rules=("r",))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(f"sqlite:///{tmp_path}/gate.db")
 
 
 def finish(store: Store, check: Check, verdict: Verdict = PASS, *, reusable: bool = True) -> bool:
@@ -54,7 +52,7 @@ def finish(store: Store, check: Check, verdict: Verdict = PASS, *, reusable: boo
 
 def judged(store: Store, verdict: Verdict = PASS, *, reusable: bool = True) -> Check:
     store.checks.create(CANDIDATE, "b", "p")
-    check = store.checks.claim("w")
+    check = store.checks.claim("w", LEASE_S)
     assert check is not None
     assert finish(store, check, verdict, reusable=reusable)
     return check
@@ -82,7 +80,7 @@ def test_a_schema_of_another_version_is_refused(store: Store, revision: str) -> 
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
     with pytest.raises(ConfigError, match=revision):
-        open_store(str(store.engine.url))
+        open_store(store.engine.url.render_as_string(hide_password=False))
 
 
 def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -113,27 +111,88 @@ def test_a_check_comes_back_as_it_was_written(store: Store) -> None:
 def test_each_check_is_claimed_once(store: Store) -> None:
     ids = {store.checks.create(replace(CANDIDATE, destination=f"d{n}"), "b", "p").id for n in range(20)}
     with ThreadPoolExecutor(4) as pool:
-        claimed = list(pool.map(lambda n: store.checks.claim(f"w{n}"), range(24)))
+        claimed = list(pool.map(lambda n: store.checks.claim(f"w{n}", LEASE_S), range(24)))
     assert sorted(check.id for check in claimed if check) == sorted(ids)
 
 
 def test_the_oldest_is_claimed_first(store: Store) -> None:
     made = [store.checks.create(replace(CANDIDATE, destination=f"d{n}"), "b", "p").id for n in range(3)]
-    assert [check.id for _ in made if (check := store.checks.claim("w"))] == made
+    assert [check.id for _ in made if (check := store.checks.claim("w", LEASE_S))] == made
+
+
+def held(*checks: Check | None) -> dict[str, int]:
+    return {check.id: check.attempt for check in checks if check}
+
+
+def claim(store: Store, worker: str = "w", lease_s: float = LEASE_S) -> Check:
+    check = store.checks.claim(worker, lease_s)
+    assert check is not None
+    return check
 
 
 def test_a_result_is_written_by_the_newest_attempt_alone(store: Store) -> None:
     store.checks.create(CANDIDATE, "b", "p")
-    dead = store.checks.claim("w")
-    assert dead is not None
-    assert store.checks.requeue("other") == 0
-    assert store.checks.requeue("w") == 1
-    alive = store.checks.claim("w")
-    assert alive is not None
-    assert alive.attempt == dead.attempt + 1
+    dead = claim(store, "dead", OVER_S)
+    alive = claim(store, "alive")
+    assert (alive.id, alive.attempt) == (dead.id, dead.attempt + 1)
     assert finish(store, dead) is False
     assert finish(store, alive) is True
     assert finish(store, alive) is False
+
+
+def test_a_check_is_its_workers_as_long_as_the_lease_runs(store: Store) -> None:
+    store.checks.create(CANDIDATE, "b", "p")
+    check = claim(store)
+    assert store.checks.claim("other", LEASE_S) is None
+    assert store.checks.renew(held(check), OVER_S) == {check.id}
+    taken_over = claim(store, "other")
+    assert store.checks.renew(held(check), LEASE_S) == set()
+    assert store.checks.renew(held(taken_over), LEASE_S) == {check.id}
+
+
+def test_a_lease_that_ran_out_is_still_good_while_nobody_took_it(store: Store) -> None:
+    store.checks.create(CANDIDATE, "b", "p")
+    check = claim(store, "slow", OVER_S)
+    assert store.checks.renew(held(check), LEASE_S) == {check.id}
+    assert store.checks.claim("other", LEASE_S) is None
+    assert finish(store, check) is True
+
+
+def test_what_is_handed_back_is_queued_and_does_not_count(store: Store) -> None:
+    store.checks.create(CANDIDATE, "b", "p")
+    first = claim(store)
+    assert store.checks.hand_back(held(first)) == 1
+    assert store.checks.hand_back(held(first)) == 0
+    second = claim(store)
+    assert (second.attempt, second.handed_back) == (2, 1)
+    assert finish(store, first) is False
+    assert finish(store, second) is True
+
+
+def test_asks_for_the_same_at_once_make_one_check(store: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: store.checks.create(CANDIDATE, "b", "p"), range(12)))
+    assert len({check.id for check in made}) == 1
+    others = [replace(CANDIDATE, destination="x"), replace(CANDIDATE, judged=None)]
+    assert len({store.checks.create(other, "b", "p").id for other in [CANDIDATE, *others]}) == 3
+    assert finish(store, claim(store))
+    assert store.checks.create(CANDIDATE, "b", "p").id != made[0].id
+
+
+def test_nobody_joins_what_a_command_judges_for_itself(store: Store) -> None:
+    own = store.checks.create(CANDIDATE, "b", "p", worker=f"{COMMAND}here")
+    assert store.checks.open_for(CANDIDATE, "p") is None
+    assert store.checks.create(CANDIDATE, "b", "p").id != own.id
+    assert claim(store).id != own.id
+
+
+def test_workers_are_alive_as_long_as_they_say_so(store: Store) -> None:
+    store.workers.beat("a", LEASE_S)
+    store.workers.beat("a", LEASE_S)
+    store.workers.beat("b", OVER_S)
+    assert store.workers.alive() == 1
+    store.workers.leave("a")
+    assert store.workers.alive() == 0
 
 
 def test_a_known_verdict_is_for_the_same_content_and_policy(store: Store) -> None:
@@ -141,7 +200,7 @@ def test_a_known_verdict_is_for_the_same_content_and_policy(store: Store) -> Non
     found = store.checks.known(CANDIDATE, "p")
     assert found is not None
     assert found.id == check.id
-    retried = replace(CANDIDATE, judged=Commit("k" * 64, "mj"), base=Commit("c" * 64, "mb"))
+    retried = replace(CANDIDATE, judged=Commit("k" * 64, "mj"))
     assert store.checks.known(retried, "p") is not None
     for other in (
         replace(CANDIDATE, repository="x"),
@@ -149,6 +208,10 @@ def test_a_known_verdict_is_for_the_same_content_and_policy(store: Store) -> Non
         replace(CANDIDATE, base=Commit("b" * 64, "x")),
         replace(CANDIDATE, judged=Commit("j" * 64, "x")),
         replace(CANDIDATE, judged=None),
+        replace(CANDIDATE, judged=Commit("j" * 64, "")),
+        # What the merge loses depends on these, so the content alone is not enough.
+        replace(CANDIDATE, base=Commit("c" * 64, "mb")),
+        replace(CANDIDATE, source=Commit("t" * 64, "ms")),
     ):
         assert store.checks.known(other, "p") is None
     assert store.checks.known(CANDIDATE, "other policy") is None
