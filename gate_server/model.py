@@ -201,6 +201,7 @@ class Limits:
     field_bytes: Annotated[int, Field(gt=0)] = 1_000_000
     time_s: Annotated[float, Field(gt=0)] = 300.0
     memory_bytes: Annotated[int, Field(gt=0)] = 4_000_000_000
+    disk_bytes: Annotated[int, Field(gt=0)] = 8_000_000_000
 
 
 class Enforcement(StrEnum):
@@ -546,7 +547,6 @@ class Revert:
     notes: tuple[str, ...] = ()
 
 
-# -- what is remembered -------------------------------------------------------------------------------
 # -- who may do what -----------------------------------------------------------------------------------
 
 
@@ -593,12 +593,14 @@ class Token:
     revoked_at: datetime | None = None
 
 
+# -- what is remembered -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Check:
-    """The work of one plan: deduplicated, remembered.
+    """The work of one plan: deduplicated, leased, remembered.
 
+    ``attempt`` is the fencing token; ``handed_back`` says how many attempts a worker gave up unharmed.
     ``judged_commit`` is empty for a prediction. ``failure`` says why there is no plan. ``verdict`` is what
     was decided when the check was done; waivers and time are taken anew at each answer.
     """
@@ -616,6 +618,7 @@ class Check:
     attempt: int
     outcome: str
     created_at: datetime
+    handed_back: int = 0
     plan: Plan | None = None
     evaluations: Mapping[int, Evaluation] = field(default_factory=dict)
     failure: Problem | None = None

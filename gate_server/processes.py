@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -30,6 +32,7 @@ from gate_server.lakefs.connect import connect
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
+from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import set_up_logs
 from gate_server.workers.loop import Worker
@@ -38,6 +41,7 @@ from gate_server.workers.runner import Runner
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CALM_AFTER_S = 60.0
 END_WITHIN_S = 20.0
+DAY_S = 86_400.0
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
 _START = "import sys; from gate_server.processes import main; sys.exit(main(sys.argv[1:]))"
 NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
@@ -66,8 +70,11 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "accesslog": None,
             "proc_name": "gate-web",
-            "worker_exit": _send_waiting_away,
+            "post_worker_init": _send_waiting_away_at_the_end,
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # which proxies are believed, GATE_TRUSTED_PROXIES alone says
+            "certfile": _path(self._settings.tls_cert),
+            "keyfile": _path(self._settings.tls_key),
         }.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
@@ -81,9 +88,21 @@ class _Web(BaseApplication):  # type: ignore[misc]
     services: Any = None
 
 
-def _send_waiting_away(_arbiter: Any, _worker: Any) -> None:
-    if _Web.services is not None:
-        _Web.services.waiting.close()
+def _path(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
+def _send_waiting_away_at_the_end(_worker: Any) -> None:
+    """Answer waiting hooks "still running, merge again" as soon as SIGTERM comes, not after the grace."""
+    ends = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # In a thread: the handler must not wait for a lock.
+        threading.Thread(target=_Web.services.waiting.close, name="send-away").start()
+        if callable(ends):
+            ends(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def run_web(settings: Settings, host: str, port: int) -> int:
@@ -103,16 +122,31 @@ def run_worker(settings: Settings) -> int:
     store = open_store(settings.database)
     judge = make_judge(lakefs, store, policy, settings, runner).judge
     reverts = make_revert_context(lakefs, store, settings)
-    worker = Worker(store.checks, judge, upkeep=lambda: _sweep(reverts))
+    worker = Worker(
+        store,
+        judge,
+        upkeep=lambda: _keep_up(reverts, settings),
+        lease_s=settings.lease_s,
+        most_attempts=settings.max_attempts,
+        threads=settings.worker_threads,
+    )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
     worker.run()
     return 0
 
 
-def _sweep(reverts: RevertContext) -> None:
+def _keep_up(reverts: RevertContext, settings: Settings) -> None:
     for revert in sweep(reverts):
         log.info("a revert that had broken off", revert=revert.id, state=revert.state, message=revert.message)
+    gone = prune(
+        reverts.store.engine,
+        keep_s=settings.keep_days * DAY_S,
+        most_checks=settings.keep_checks,
+        most_evaluations=settings.keep_evaluations,
+    )
+    if any((gone.checks, gone.asks, gone.evaluations)):
+        log.info("pruned", checks=gone.checks, asks=gone.asks, evaluations=gone.evaluations)
 
 
 class Supervisor:
@@ -171,6 +205,12 @@ def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -
     base = [sys.executable, "-c", _START]
     commands = {"web": [*base, "web", host, str(port)], "worker": [*base, "worker"]}
     return Supervisor(commands, {**os.environ, **tokens}).run()
+
+
+def serve_worker(settings: Settings) -> int:
+    """Run a worker alone, beside gates on other machines."""
+    set_up_logs(settings.log_level)
+    return Supervisor({"worker": [sys.executable, "-c", _START, "worker"]}, os.environ).run()
 
 
 def main(arguments: list[str]) -> int:

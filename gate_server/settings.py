@@ -41,13 +41,30 @@ class Settings(BaseSettings):
     database_url
         SQLAlchemy's form; SQLite in `data_dir` when not set.
     hook_token
-        Opens ``/hooks/lakefs`` and nothing else (D9).
+        Opens ``/hooks/lakefs`` and nothing else (D9): a token with the role hook.
     api_token
-        Opens the rest.
+        Opens the rest: a token with the role admin. `gate tokens` makes others.
     public_url
         Under which people and lakeFS reach the gate; stands in reports' addresses.
+    trusted_proxies
+        How many proxies stand before the gate, whose ``X-Forwarded-For``, ``-Proto``, ``-Host`` and
+        ``-Prefix`` are believed. With too many, callers choose the address they are counted under.
+    tls_cert, tls_key
+        PEM files, for TLS without a proxy.
+    failures_per_min
+        How many wrong tokens an address may send a minute; then it has to wait (429).
     wait_s
         How long a hook waits for its check; below the action's ``timeout``.
+    worker_threads
+        How many checks a worker judges at once.
+    lease_s
+        How long a check stays a worker's without a heartbeat, seconds of the database's clock; then another
+        takes it over.
+    max_attempts
+        How often a check is tried whose worker dies; then it is an ERROR.
+    keep_days, keep_checks, keep_evaluations
+        What is older goes, and, beyond so many, the oldest. What hooks were answered never goes, nor a check
+        that answered one within `keep_days`.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +86,16 @@ class Settings(BaseSettings):
     max_waiting: Annotated[int, Field(gt=0)] = 24
     threads: Annotated[int, Field(gt=1)] = 32
     lakefs_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    worker_threads: Annotated[int, Field(gt=0)] = 2
+    lease_s: Annotated[float, Field(ge=1)] = 20.0
+    max_attempts: Annotated[int, Field(gt=0)] = 3
+    keep_days: Annotated[float, Field(gt=0)] = 90.0
+    keep_checks: Annotated[int, Field(gt=0)] = 50_000
+    keep_evaluations: Annotated[int, Field(gt=0)] = 200_000
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    failures_per_min: Annotated[int, Field(gt=0)] = 20
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     @property
@@ -87,6 +114,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take arguments before the environment before gate.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def secret(setting: SecretStr | None) -> str:
+    """Return a secret's text, empty where it is not set."""
+    return setting.get_secret_value() if setting else ""
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -83,8 +83,9 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     """Judge in this process, with lakectl's settings; the same body as a gate's."""
     from gate_server.app import make_judge, make_services
     from gate_server.reports.json import check_json, verdict_json
-    from gate_server.store.checks import COMMAND
+    from gate_server.store.checks import COMMAND, COMMAND_LEASE_S
     from gate_server.telemetry import set_up_logs
+    from gate_server.workers.leases import Leases
 
     set_up_logs("debug" if settings.log_level == "debug" else "error")
     services = make_services(settings)
@@ -95,10 +96,9 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     )
     verdict, check = request.verdict, request.check
     if verdict is None and check is not None:
-        try:
+        leases = Leases(services.store.checks, COMMAND_LEASE_S)
+        with leases.beating(), leases.hold(check):  # an interrupted one is handed back
             make_judge(services.lakefs, services.store, services.policy, settings).judge(check)
-        finally:
-            services.store.checks.requeue(worker)  # changes nothing where it is done
         check = checks.get(check.id)
         verdict = checks.verdict_of(check)
     checks.answered(request, verdict)

@@ -11,6 +11,7 @@ from gate_server.store.database import ensure, open_engine
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
 from gate_server.store.tokens import Tokens
+from gate_server.store.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Store:
     installations: Installations
     reverts: Reverts
     tokens: Tokens
+    workers: Workers
 
 
 def open_store(database_url: str) -> Store:
@@ -46,4 +48,5 @@ def open_store(database_url: str) -> Store:
         Installations(engine),
         Reverts(engine),
         Tokens(engine),
+        Workers(engine),
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 
@@ -29,3 +31,26 @@ class Time(TypeDecorator[datetime]):
 def now() -> datetime:
     """Return the time of this machine, in UTC."""
     return datetime.now(UTC)
+
+
+class database_time(FunctionElement[datetime]):
+    """The database's clock, `offset_s` seconds from now: the one clock that all workers share."""
+
+    type = Time()
+    inherit_cache = True
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s)))
+
+
+@compiles(database_time)
+def _on_postgresql(element: database_time, compiler: Any, **options: Any) -> str:
+    offset = compiler.process(element.clauses, **options)
+    return f"(clock_timestamp() + make_interval(secs => CAST({offset} AS double precision)))"
+
+
+@compiles(database_time, "sqlite")
+def _on_sqlite(element: database_time, compiler: Any, **options: Any) -> str:
+    # In the form that SQLAlchemy keeps a time in, six digits of a second: times are compared as text.
+    offset = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {offset} || ' seconds')"

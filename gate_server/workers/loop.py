@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gate_server.errors import GateError
-from gate_server.model import Check, Verdict
-from gate_server.store.checks import Checks
+from gate_server.model import Check, Problem, Verdict
+from gate_server.policy.decide import could_not_tell
+from gate_server.store.store import Store
+from gate_server.workers.leases import Leases
 
 POLL_S = 0.03
 UPKEEP_EVERY_S = 60.0
 AFTER_A_FAULT_S = 1.0
+END_WITHIN_S = 5.0
 
 log = structlog.get_logger()
+
+
+def worker_name() -> str:
+    """Return a name that no other process has, on this machine or another."""
+    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Worker:
@@ -27,50 +38,94 @@ class Worker:
     ----------
     upkeep
         Called at the start and every `UPKEEP_EVERY_S` seconds.
+    lease_s
+        How long a check stays this worker's without a heartbeat, seconds.
+    most_attempts
+        How often a check is tried whose workers die; then it ends as an ERROR.
     """
 
     def __init__(
         self,
-        checks: Checks,
+        store: Store,
         judge: Callable[[Check], Verdict],
         upkeep: Callable[[], object],
+        *,
+        lease_s: float,
+        most_attempts: int,
         threads: int = 2,
     ) -> None:
-        self._checks = checks
+        self.name = worker_name()
+        self._checks = store.checks
+        self._workers = store.workers
         self._judge = judge
         self._upkeep = upkeep
+        self._most_attempts = most_attempts
+        self._leases = Leases(store.checks, lease_s, lambda: store.workers.beat(self.name, lease_s))
         self._stop = threading.Event()
         self._threads = threads
-        self.name = f"worker@{socket.gethostname()}"[:128]
 
     def run(self) -> None:
-        """Work until `stop`; first put back what this worker left when it died."""
-        put_back = self._checks.requeue(self.name)
-        log.info("worker started", put_back=put_back)
-        threads = [threading.Thread(target=self._work, name=f"judge-{n}") for n in range(self._threads)]
-        threads.append(threading.Thread(target=self._keep_up, name="upkeep"))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self._checks.requeue(self.name)
+        """Work until `stop`; then end what is under way and hand it back."""
+        log.info("worker started", worker=self.name)
+        judges = [
+            threading.Thread(target=self._work, name=f"judge-{n}", daemon=True) for n in range(self._threads)
+        ]
+        with self._leases.beating():
+            threading.Thread(target=self._keep_up, name="upkeep", daemon=True).start()
+            for thread in judges:
+                thread.start()
+            while not self._stop.is_set():
+                time.sleep(0.1)  # not `wait`: a signal's handler that sets it would wait for this very thread
+            self._leases.stop_all()
+            deadline = time.monotonic() + END_WITHIN_S
+            for thread in judges:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        self._workers.leave(self.name)
+        log.info("worker ended", worker=self.name)
 
     def stop(self) -> None:
-        """Take no more checks; those under way are finished or put back."""
+        """Take no more checks; those under way are handed back."""
         self._stop.set()
 
     def _work(self) -> None:
         while not self._stop.is_set():
             try:
-                check = self._checks.claim(self.name)
+                check = self._checks.claim(self.name, self._leases.lease_s)
                 if check is None:
                     self._stop.wait(POLL_S)
                 else:
-                    self._judge(check)
-            except (SQLAlchemyError, GateError) as error:
-                # The row stays as it is: nobody is told a verdict that was not written.
+                    self._take(check)
+            except Exception as error:
+                # The row stays as it is: nobody is told a verdict that was not written; its lease runs out.
                 log.exception("the worker could not use the database", error=type(error).__name__)
                 self._stop.wait(AFTER_A_FAULT_S)
+
+    def _take(self, check: Check) -> None:
+        tries = check.attempt - check.handed_back
+        if tries > 1:
+            log.warning("check taken over", check=check.id, attempt=check.attempt)
+        with self._leases.hold(check):
+            if tries > self._most_attempts:
+                self._give_up(check)
+            else:
+                self._judge(check)
+
+    def _give_up(self, check: Check) -> None:
+        problem = Problem(
+            "gave_up",
+            f"gave up after {self._most_attempts} attempts: each time the worker died or lost its lease",
+            "the gate's log says more; then ask again",
+        )
+        self._checks.finish(
+            check,
+            verdict=could_not_tell(problem),
+            plan=None,
+            evaluations={},
+            failure=problem,
+            reusable=False,
+            lakefs_calls=0,
+        )
+        log.error("check given up for good", check=check.id, attempts=self._most_attempts)
 
     def _keep_up(self) -> None:
         while True:

@@ -10,8 +10,11 @@ from contextvars import ContextVar
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 
 
-class Stopped(BaseException):  # noqa: N818 - like asyncio's CancelledError no error: nothing turns it into a verdict
-    """The work that is under way in this thread is to end, without a word."""
+class Stopped(BaseException):
+    """The work of this thread is to end without a word; like asyncio's CancelledError it is no error.
+
+    What turns errors into verdicts must not turn this into one.
+    """
 
 
 @contextmanager

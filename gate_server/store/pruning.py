@@ -1,0 +1,70 @@
+"""Pruning: what is old goes, never what an audit needs.
+
+An ask is the audit's unit. Those of hooks stay for good, with check id, outcome and summary; a check stays
+as long as a hook was answered by it within the age. Reverts, registrations and installations stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select
+
+from gate_server.store.tables import asks, checks, evaluations
+from gate_server.store.times import now
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many rows went."""
+
+    checks: int
+    asks: int
+    evaluations: int
+
+
+def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: int) -> Pruned:
+    """Delete done checks, evaluations, and asks that were no merge, by age and count.
+
+    Parameters
+    ----------
+    keep_s
+        What is younger stays, seconds.
+    most_checks, most_evaluations
+        Beyond that many the oldest go even if they are younger; a check that a hook needs never does.
+    """
+    since = now() - timedelta(seconds=keep_s)
+    done = checks.c.state == "done"
+    needed = exists().where(asks.c.check_id == checks.c.id, asks.c.kind == "hook", asks.c.created_at >= since)
+    old_check = or_(checks.c.created_at < since, checks.c.created_at < _newest(checks, most_checks, done))
+    old_evaluation = or_(
+        evaluations.c.created_at < since, evaluations.c.created_at < _newest(evaluations, most_evaluations)
+    )
+    return Pruned(
+        checks=_delete(engine, checks, and_(done, old_check, ~needed)),
+        asks=_delete(engine, asks, and_(asks.c.kind != "hook", asks.c.created_at < since)),
+        evaluations=_delete(engine, evaluations, old_evaluation),
+    )
+
+
+def _newest(table: Table, count: int, *conditions: ColumnElement[bool]) -> ColumnElement[object]:
+    """Return when the last of the `count` newest rows was made; NULL where there are fewer."""
+    made = table.alias().c.created_at if not conditions else table.c.created_at
+    query = select(made).where(*conditions).order_by(made.desc()).offset(count - 1).limit(1)
+    return query.correlate(None).scalar_subquery()
+
+
+def _delete(engine: Engine, table: Table, condition: ColumnElement[bool]) -> int:
+    """Delete in batches, so that nobody waits long for the write lock."""
+    key = table.primary_key.columns[0]
+    total = 0
+    while True:
+        with engine.begin() as connection:
+            batch = connection.execute(select(key).where(condition).limit(BATCH)).scalars().all()
+            connection.execute(delete(table).where(key.in_(batch)))
+        total += len(batch)
+        if len(batch) < BATCH:
+            return total
