@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
 
+from gate_server.access.failures import Failures
+from gate_server.access.tokens import Access
 from gate_server.api.checks import checks
 from gate_server.api.health import health
 from gate_server.api.hooks import hooks
 from gate_server.api.installations import installations
 from gate_server.api.reverts import reverts
+from gate_server.api.tokens import tokens
 from gate_server.checks.judge import Judge
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.context import KEY, Services
 from gate_server.door.errors import handle_errors, on_wrong_shape
-from gate_server.door.security import API, HOOK, require
+from gate_server.door.security import admit
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs.client import LakeFS
@@ -32,7 +38,7 @@ from gate_server.lakefs.listings import Listings
 from gate_server.model import Policy
 from gate_server.policy.load import PolicyErrors, load_policy
 from gate_server.reverts.context import RevertContext
-from gate_server.settings import Settings
+from gate_server.settings import Settings, secret
 from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store, open_store
 from gate_server.web.pages import web
@@ -40,6 +46,7 @@ from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
 
 MAX_BODY_BYTES = 1_000_000
+SESSION_LASTS = timedelta(hours=12)
 
 
 def read_policy(path: Path) -> Policy:
@@ -66,6 +73,10 @@ def make_services(settings: Settings) -> Services:
         checks=CheckService(lakefs, store, policy),
         waiting=Waiting(store.checks.done, settings.max_waiting),
         reverts=make_revert_context(lakefs, store, settings),
+        access=Access(
+            store.tokens, hook_token=secret(settings.hook_token), api_token=secret(settings.api_token)
+        ),
+        failures=Failures(settings.failures_per_min),
     )
 
 
@@ -97,6 +108,7 @@ def create_app(services: Services) -> Flask:
         doc_ui=False,  # it would claim "/"; the description itself is served below
         security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
         validation_error_callback=on_wrong_shape,
+        static_folder=None,  # the pages' blueprint has its own
     )
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
@@ -105,20 +117,20 @@ def create_app(services: Services) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=services.settings.public_url.startswith("https://"),
         SESSION_COOKIE_NAME="gate_session",
+        PERMANENT_SESSION_LIFETIME=SESSION_LASTS,  # a cookie that is older is not believed
     )
     app.extensions[KEY] = services
     handle_errors(app)
 
     @app.before_request
-    def _before() -> None:
+    def _before() -> BaseResponse | None:
         g.started = time.monotonic(), services.lakefs.calls, services.lakefs.spent_s
         # Before flask-openapi3 parses a body: who knocks comes first, and malformed JSON is a 400.
-        if request.path.startswith("/hooks/"):
-            require(HOOK)
-        elif request.path.startswith("/api/"):
-            require(API)
+        if (elsewhere := admit()) is not None:
+            return elsewhere
         if request.method in ("POST", "PUT") and request.path.startswith(("/hooks/", "/api/")):
             request.get_json()
+        return None
 
     @app.after_request
     def _after(answer: Response) -> Response:
@@ -133,9 +145,13 @@ def create_app(services: Services) -> Flask:
         return answer
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    for room in (hooks, checks, reverts, installations, health):
+    for room in (hooks, checks, reverts, installations, tokens, health):
         app.register_api(room)
     app.register_blueprint(web)
+    if proxies := services.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
+        )
     return app
 
 

@@ -14,12 +14,13 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from gate_server.errors import UsageError
-from gate_server.model import Principal, Role, Scope, Token
+from gate_server.errors import NotFound, UsageError
+from gate_server.model import Principal, Role, Scope, Token, dump
 from gate_server.store.times import now
 from gate_server.store.tokens import Tokens
 
@@ -89,6 +90,27 @@ def state_of(token: Token, at: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
     return "expired" if token.expires_at is not None and token.expires_at <= at else "active"
+
+
+def revoke_token(tokens: Tokens, token_id: str) -> Token:
+    """End a token, also one that is ended; return it as it is then.
+
+    Raises
+    ------
+    NotFound
+        When there is none of that id.
+    """
+    tokens.revoke(token_id)
+    token = tokens.get(token_id)
+    if token is None:
+        raise NotFound(f"there is no token {token_id}", "`gate tokens list` lists them")
+    return token
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """Return a token as API and command line show it."""
+    shown: dict[str, Any] = dump(token)
+    return {**shown, "prefix": f"gate_{token.id}_", "state": state_of(token, now())}
 
 
 def has_active(tokens: Tokens, role: Role) -> bool:

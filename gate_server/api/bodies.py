@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gate_server.door.addresses import report_url
 from gate_server.door.context import services
-from gate_server.model import Check, Verdict
+from gate_server.model import Check, Role, Verdict
 from gate_server.reports import json as reports
 
 
@@ -104,6 +104,22 @@ class InstallationRequest(Body):
     branch: str = Field(min_length=1, max_length=1024)
     files: dict[str, str]
     commit_id: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class TokenRequest(Body):
+    """Who the token is for, and what it may do where; `days` until it expires, 0 for never."""
+
+    name: str = Field(min_length=1, max_length=100)
+    roles: list[Role] = Field(min_length=1, max_length=10)
+    repositories: list[str] = Field(default_factory=list, max_length=100)
+    branches: list[str] = Field(default_factory=list, max_length=100)
+    days: int | None = Field(default=None, ge=0, le=3650)
+
+
+class TokenPath(BaseModel):
+    """One token, by its id (the middle of its prefix)."""
+
+    token_id: str
 
 
 def verdict_body(verdict: Verdict | None, check: Check | None) -> dict[str, Any]:

@@ -17,19 +17,26 @@ from gate_server.api.bodies import (
     verdict_body,
 )
 from gate_server.door.context import services
-from gate_server.door.security import API, require
+from gate_server.door.security import allow, principal
+from gate_server.door.seen import seen_check, seen_checks
 from gate_server.model import Check, Verdict
 
 checks = APIBlueprint("checks", __name__, url_prefix="/api/v1/checks")
-ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 404: ErrorBody, 422: ErrorBody, 503: ErrorBody}
+ERRORS: dict[str | int | HTTPStatus, Any] = {
+    401: ErrorBody,
+    403: ErrorBody,
+    404: ErrorBody,
+    422: ErrorBody,
+    503: ErrorBody,
+}
 
 
 @checks.post("", responses=ERRORS, summary="Judge a merge before it is made")
 def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int]:
     """Judge what a merge would make; 200 with the verdict, 202 while the check runs."""
-    require(API)
+    allow(body.repository, body.destination)
     here = services()
-    asked = here.checks.ask_ahead("api", "api", body.repository, body.source, body.destination)
+    asked = here.checks.ask_ahead("api", principal().who, body.repository, body.source, body.destination)
     check, verdict = asked.check, asked.verdict
     if verdict is None and check is not None:
         check, verdict = _awaited(check, query.wait)
@@ -40,17 +47,14 @@ def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int
 @checks.get("", responses=ERRORS, summary="The newest checks")
 def list_checks(query: ListQuery) -> dict[str, Any]:
     """Return checks, newest first."""
-    require(API)
-    here = services()
-    found = here.store.checks.listed(repository=query.repository, limit=query.limit)
+    found = seen_checks(query.limit, query.repository)
     return {"checks": [verdict_body(check.verdict, check) | _names(check) for check in found]}
 
 
 @checks.get("/<string:check_id>", responses=ERRORS, summary="One check with every result")
 def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
     """Return a check; `?wait=SECONDS` waits for its verdict."""
-    require(API)
-    check, verdict = _awaited(services().checks.get(path.check_id), query.wait)
+    check, verdict = _awaited(seen_check(path.check_id), query.wait)
     return check_body(check, verdict)
 
 

@@ -10,7 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from gate_server.api.bodies import ErrorBody, VerdictBody, verdict_body
 from gate_server.door.context import services
-from gate_server.door.security import HOOK, require
+from gate_server.door.security import allow, principal
 from gate_server.lakefs.events import parse_event
 from gate_server.policy.decide import answer
 
@@ -19,15 +19,22 @@ hooks = APIBlueprint("hooks", __name__, url_prefix="/hooks")
 
 @hooks.post(
     "/lakefs",
-    responses={200: VerdictBody, 412: VerdictBody, 503: VerdictBody, 401: ErrorBody, 422: ErrorBody},
+    responses={
+        200: VerdictBody,
+        412: VerdictBody,
+        503: VerdictBody,
+        401: ErrorBody,
+        403: ErrorBody,
+        422: ErrorBody,
+    },
     summary="Judge the merge that waits",
 )
 def judge_merge() -> tuple[dict[str, Any], int]:
     """Answer lakeFS's pre-merge webhook: 200 lets the merge through, all else blocks it."""
-    require(HOOK)
     event = parse_event(request.get_json())
+    allow(event.repository, event.destination)
     here = services()
-    asked = here.checks.ask_by_hook(event)
+    asked = here.checks.ask_by_hook(event, principal().who)
     verdict, check = asked.verdict, asked.check
     if verdict is None and check is not None and here.waiting.until_done(check.id, _wait_s()):
         check = here.checks.get(check.id)

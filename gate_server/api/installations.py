@@ -9,23 +9,25 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from gate_server.api.bodies import ErrorBody, InstallationRequest, RegistrationRequest
 from gate_server.door.context import services
-from gate_server.door.security import API, require
+from gate_server.door.security import allow, principal
 
 installations = APIBlueprint("installations", __name__, url_prefix="/api/v1")
-ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 422: ErrorBody, 503: ErrorBody}
+ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 403: ErrorBody, 422: ErrorBody, 503: ErrorBody}
 
 
 @installations.post("/registrations", responses=ERRORS, summary="Announce a change of the gate's files")
 def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
     """Let exactly this merge change the gate's files."""
-    require(API)
-    services().store.installations.register(body.repository, body.base_commit, body.source_commit, "api")
+    allow(body.repository, None)  # a merge into whichever branch
+    services().store.installations.register(
+        body.repository, body.base_commit, body.source_commit, principal().who
+    )
     return body.model_dump(), 201
 
 
 @installations.put("/installations", responses=ERRORS, summary="Record what was installed")
 def record(body: InstallationRequest) -> dict[str, Any]:
     """Remember the installed files, so that a revert can put them back."""
-    require(API)
+    allow(body.repository, body.branch)
     services().store.installations.record(body.repository, body.branch, body.files, body.commit_id)
     return {"repository": body.repository, "branch": body.branch, "files": sorted(body.files)}

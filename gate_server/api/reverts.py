@@ -9,8 +9,8 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from gate_server.api.bodies import ErrorBody, ListQuery, RevertPath, RevertRequest
 from gate_server.door.context import services
-from gate_server.door.security import API, require
-from gate_server.errors import NotFound
+from gate_server.door.security import allow, principal
+from gate_server.door.seen import seen_revert, seen_reverts
 from gate_server.model import dump
 from gate_server.reverts.apply import apply_revert
 from gate_server.reverts.plan import plan_revert
@@ -18,6 +18,7 @@ from gate_server.reverts.plan import plan_revert
 reverts = APIBlueprint("reverts", __name__, url_prefix="/api/v1/reverts")
 ERRORS: dict[str | int | HTTPStatus, Any] = {
     401: ErrorBody,
+    403: ErrorBody,
     404: ErrorBody,
     409: ErrorBody,
     422: ErrorBody,
@@ -28,7 +29,7 @@ ERRORS: dict[str | int | HTTPStatus, Any] = {
 @reverts.post("", responses=ERRORS, summary="Put a branch back, or show what that would change")
 def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
     """Revert in one call: 200 with the plan for a dry run, 201 with what was done."""
-    require(API)
+    allow(body.repository, body.branch)
     context = services().reverts
     plan = plan_revert(
         context,
@@ -41,7 +42,7 @@ def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
     )
     if body.dry_run:
         return {"plan": dump(plan), "revert": None}, 200
-    done = apply_revert(context, plan, principal="api")
+    done = apply_revert(context, plan, principal=principal().who)
     status = {"verified": 201, "unchanged": 200}.get(done.state, 409)
     return {"plan": dump(plan), "revert": dump(done)}, status
 
@@ -49,16 +50,11 @@ def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
 @reverts.get("", responses=ERRORS, summary="The newest reverts")
 def list_reverts(query: ListQuery) -> dict[str, Any]:
     """Return reverts, newest first."""
-    require(API)
-    found = services().store.reverts.listed(repository=query.repository, limit=query.limit)
+    found = seen_reverts(query.limit, query.repository)
     return {"reverts": [dump(item) for item in found]}
 
 
 @reverts.get("/<string:revert_id>", responses=ERRORS, summary="One revert")
 def one_revert(path: RevertPath) -> dict[str, Any]:
     """Return what a revert did."""
-    require(API)
-    found = services().store.reverts.get(path.revert_id)
-    if found is None:
-        raise NotFound(f"there is no revert {path.revert_id}", "GET /api/v1/reverts lists them")
-    return {"revert": dump(found)}
+    return {"revert": dump(seen_revert(path.revert_id))}

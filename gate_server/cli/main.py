@@ -25,6 +25,7 @@ COMMANDS = {
     "install": ("install", "Put the gate before a branch of a repository."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
+    "tokens": ("tokens", "Make, list and revoke tokens: who may do what."),
     "db": ("db", "Upgrade, downgrade or show the version of the gate's database."),
 }
 # Which extra brings a module that a command did not find.

@@ -23,7 +23,8 @@ class RemoteGate:
             raise UsageError(f"{self.url!r} is no gate's address", "such as http://127.0.0.1:8090")
         if not token:
             raise AccessDenied(
-                f"the gate at {self.url} wants a token", "set GATE_API_TOKEN, as the gate has it"
+                f"the gate at {self.url} wants a token",
+                "set GATE_API_TOKEN to the gate's, or to one of `gate tokens`",
             )
         self._http = httpx.Client(
             base_url=self.url,
@@ -74,7 +75,9 @@ class RemoteGate:
 def _error(status: int, said: Mapping[str, Any]) -> GateError:
     message, hint, code = str(said["message"]), str(said.get("hint", "")), str(said["code"])
     if status == AccessDenied.status:
-        return AccessDenied(message, "set GATE_API_TOKEN as the gate has it")
+        return AccessDenied(
+            message, "set GATE_API_TOKEN to the gate's, or to one that `gate tokens create` made"
+        )
     for kind in _kinds(GateError):
         if kind.code == code and kind.__module__ == GateError.__module__:
             return kind(message, hint)

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 
 import click
 
+from gate_server.access.tokens import has_active
 from gate_server.app import read_policy
 from gate_server.cli.output import console, shown
 from gate_server.cli.ports import is_loopback, usable_port
 from gate_server.errors import ConfigError, GateError
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.connect import connect
+from gate_server.model import Role
 from gate_server.processes import serve
-from gate_server.settings import Settings, read_settings
-from gate_server.store.store import open_store
+from gate_server.settings import Settings, read_settings, secret
+from gate_server.store.store import Store, open_store
 
-NAMES = {"hook_token": "GATE_HOOK_TOKEN", "api_token": "GATE_API_TOKEN"}
+NAMES = {Role.HOOK: "GATE_HOOK_TOKEN", Role.ADMIN: "GATE_API_TOKEN"}
+SHORTEST = 16  # characters of a token that others than this machine can guess at
 
 
 @click.command("serve")
@@ -30,8 +33,10 @@ def command(host: str, port: int) -> int:
 
     Needs lakectl's settings (LAKECTL_SERVER_ENDPOINT_URL and keys, or ~/.lakectl.yaml) and a policy
     (GATE_POLICY, default expectations/gate.yaml). It does not start with a policy or a suite that is wrong.
-    Without GATE_HOOK_TOKEN and GATE_API_TOKEN it makes random ones, shows them once, and only listens on
-    loopback. GATE_PUBLIC_URL is the address at which people and lakeFS reach it.
+    Without GATE_HOOK_TOKEN and GATE_API_TOKEN, or tokens of `gate tokens` in their place, it makes random
+    ones, shows them once, and only listens on loopback. GATE_PUBLIC_URL is the address at which people and
+    lakeFS reach it. GATE_TLS_CERT and GATE_TLS_KEY are for TLS; GATE_TRUSTED_PROXIES is the number of
+    proxies before the gate.
 
     \b
     Examples:
@@ -40,37 +45,48 @@ def command(host: str, port: int) -> int:
         gate serve --host 0.0.0.0
     """
     settings = read_settings()
-    made = _tokens(settings, host)
+    _check_tls(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     rules = len(read_policy(settings.policy).rules)
-    open_store(settings.database).engine.dispose()
+    store = open_store(settings.database)
+    made = _tokens(settings, store, host)
+    store.engine.dispose()
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     chosen = usable_port(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
+    address = f"http{'s' if settings.tls_cert else ''}://{f'[{host}]' if ':' in host else host}:{chosen}"
     public_url = settings.public_url or (address if is_loopback(host) else "")
     _introduce(settings, address, public_url, rules, lakefs, made)
     return serve(settings, host, chosen, {**made, "GATE_PUBLIC_URL": public_url})
 
 
-def _tokens(settings: Settings, host: str) -> dict[str, str]:
+def _check_tls(settings: Settings) -> None:
+    files = settings.tls_cert, settings.tls_key
+    if any(files) and not all(file is not None and file.is_file() for file in files):
+        raise ConfigError("GATE_TLS_CERT and GATE_TLS_KEY must both be files", "PEM, as gunicorn reads them")
+
+
+def _tokens(settings: Settings, store: Store, host: str) -> dict[str, str]:
     """Return the tokens that had to be made, by their setting's name."""
-    hook, api = settings.hook_token, settings.api_token
-    given = {
-        "hook_token": hook.get_secret_value() if hook else "",
-        "api_token": api.get_secret_value() if api else "",
-    }
-    missing = [name for name, token in given.items() if not token]
+    given = {Role.HOOK: secret(settings.hook_token), Role.ADMIN: secret(settings.api_token)}
+    missing = [role for role, token in given.items() if not token and not has_active(store.tokens, role)]
     if missing and not is_loopback(host):
         raise ConfigError(
-            f"{' and '.join(NAMES[name] for name in missing)} must be set to listen on {host}",
-            "two different long random texts, such as `openssl rand -hex 32` makes; or --host 127.0.0.1",
+            f"{' and '.join(NAMES[role] for role in missing)} must be set to listen on {host}",
+            "two different long random texts, such as `openssl rand -hex 32` makes; or tokens of the role "
+            f"{' and '.join(missing)}, by `gate tokens create`; or --host 127.0.0.1",
         )
-    if not missing and given["hook_token"] == given["api_token"]:
+    if given[Role.HOOK] and given[Role.HOOK] == given[Role.ADMIN]:
         raise ConfigError(
             "GATE_HOOK_TOKEN and GATE_API_TOKEN are the same",
             "whoever can write a branch can read the hook's token: give the API another",
         )
-    return {NAMES[name]: secrets.token_urlsafe(32) for name in missing}
+    short = [NAMES[role] for role, token in given.items() if 0 < len(token) < SHORTEST]
+    if short and not is_loopback(host):
+        raise ConfigError(
+            f"{' and '.join(short)} must have at least {SHORTEST} characters to listen on {host}",
+            "a long random text, such as `openssl rand -hex 32` makes",
+        )
+    return {NAMES[role]: secrets.token_urlsafe(32) for role in missing}
 
 
 def _introduce(

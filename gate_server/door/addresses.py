@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import url_for
+from flask import request, url_for
 
 from gate_server.door.context import services
 
@@ -11,4 +11,6 @@ def report_url(check_id: str) -> str:
     """Return the address of a check's page, as people reach it: under `GATE_PUBLIC_URL` where that is set."""
     public = services().settings.public_url.rstrip("/")
     path = url_for("web.check_page", check_id=check_id)
-    return public + path if public else url_for("web.check_page", check_id=check_id, _external=True)
+    if not public:
+        return url_for("web.check_page", check_id=check_id, _external=True)
+    return public + path.removeprefix(request.script_root)  # a proxy's prefix stands in the public address

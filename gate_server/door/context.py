@@ -7,6 +7,8 @@ from typing import cast
 
 from flask import current_app
 
+from gate_server.access.failures import Failures
+from gate_server.access.tokens import Access
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.lakefs.client import LakeFS
@@ -29,6 +31,8 @@ class Services:
     checks: CheckService
     waiting: Waiting
     reverts: RevertContext
+    access: Access
+    failures: Failures
 
 
 def services() -> Services:

@@ -13,6 +13,8 @@ _KNOWN = (
     ("LAKEFSACTION_GATE_TOKEN not found", "lakeFS has no token for the gate", TOKEN),
     ("status code: 401", "the gate refused lakeFS's token", TOKEN),
     ("answered 401", "the gate refused lakeFS's token", TOKEN),
+    ("status code: 403", "lakeFS's token is not for the gate's hook, or not for this branch", TOKEN),
+    ("answered 403", "lakeFS's token is not for the gate's hook, or not for this branch", TOKEN),
     (
         "status code: 503",
         "the gate could not tell (503)",

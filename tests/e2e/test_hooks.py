@@ -125,17 +125,21 @@ def assert_error(answer: httpx.Response, status: int) -> None:
     assert "Traceback" not in answer.text
 
 
-@pytest.mark.parametrize("token", [None, "wrong", API_TOKEN, HOOK_TOKEN + "x"])
-def test_only_the_hooks_token_opens_the_hook(world: World, gate: Gate, token: str | None) -> None:
+@pytest.mark.parametrize(
+    ("token", "status"), [(None, 401), ("wrong", 401), (API_TOKEN, 403), (HOOK_TOKEN + "x", 401)]
+)
+def test_only_the_hooks_token_opens_the_hook(
+    world: World, gate: Gate, token: str | None, status: int
+) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    assert_error(post(gate, json=event(world), headers=headers), 401)
+    assert_error(post(gate, json=event(world), headers=headers), status)
 
 
 def test_the_hooks_token_opens_nothing_else(gate: Gate) -> None:
     for path in ("/api/v1/checks", "/api/v1/reverts", "/api/v1/checks/x", "/api/v1/reverts/x"):
-        assert_error(gate.hooks.get(path), 401)
+        assert_error(gate.hooks.get(path), 403)
     for path in ("/api/v1/checks", "/api/v1/reverts", "/api/v1/registrations"):
-        assert_error(gate.hooks.post(path, json={}), 401)
+        assert_error(gate.hooks.post(path, json={}), 403)
 
 
 def test_bodies_that_are_no_event(world: World, gate: Gate) -> None:

@@ -1,0 +1,38 @@
+"""Which role each endpoint asks for: all of them, in one place. What is not named here opens to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gate_server.model import Role
+
+# Open to everybody: they tell nothing of the data, and who watches or signs in has no token yet.
+PUBLIC = frozenset(
+    {
+        "health.healthz",
+        "health.readyz",
+        "openapi_json",
+        "web.static",
+        "web.ask_for_token",
+        "web.open_session",
+        "web.sign_out",
+    }
+)
+NEEDS: Mapping[str, Role] = {
+    "hooks.judge_merge": Role.HOOK,
+    "checks.ask_ahead": Role.CHECKER,
+    "checks.list_checks": Role.READER,
+    "checks.one_check": Role.READER,
+    "reverts.revert": Role.REVERTER,
+    "reverts.list_reverts": Role.READER,
+    "reverts.one_revert": Role.READER,
+    "installations.register": Role.ADMIN,
+    "installations.record": Role.ADMIN,
+    "tokens.create": Role.ADMIN,
+    "tokens.list_tokens": Role.ADMIN,
+    "tokens.revoke": Role.ADMIN,
+    "web.home": Role.READER,
+    "web.check_page": Role.READER,
+    "web.check_as_json": Role.READER,
+    "web.revert_page": Role.READER,
+}

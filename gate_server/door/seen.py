@@ -1,0 +1,45 @@
+"""What who is asking may see of checks and reverts; what is outside their limits does not exist for them."""
+
+from __future__ import annotations
+
+from gate_server.access.roles import newest_within
+from gate_server.door.context import services
+from gate_server.door.security import principal, sees
+from gate_server.errors import NotFound
+from gate_server.model import Check, Revert
+
+
+def seen_check(check_id: str) -> Check:
+    """Return a check; raises `NotFound`, the same whether there is none or it is not theirs to see."""
+    check = services().store.checks.get(check_id)
+    if check is None or not sees(check.repository, check.destination):
+        raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
+    return check
+
+
+def seen_checks(limit: int, repository: str = "") -> list[Check]:
+    """Return the newest checks that they may see."""
+    return newest_within(
+        principal().scope,
+        limit,
+        lambda size: services().store.checks.listed(repository=repository, limit=size),
+        lambda check: (check.repository, check.destination),
+    )
+
+
+def seen_revert(revert_id: str) -> Revert:
+    """Return a revert; raises `NotFound` as for a check."""
+    revert = services().store.reverts.get(revert_id)
+    if revert is None or not sees(revert.repository, revert.branch):
+        raise NotFound(f"there is no revert {revert_id}", "the first page and GET /api/v1/reverts list them")
+    return revert
+
+
+def seen_reverts(limit: int, repository: str = "") -> list[Revert]:
+    """Return the newest reverts that they may see."""
+    return newest_within(
+        principal().scope,
+        limit,
+        lambda size: services().store.reverts.listed(repository=repository, limit=size),
+        lambda revert: (revert.repository, revert.branch),
+    )
