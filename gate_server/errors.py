@@ -147,9 +147,21 @@ class LakeFSUnreachable(LakeFSError):
 
 
 class LimitOfRun(CouldNotTell):
-    """The run overran its time, memory or disk, or its process died."""
+    """The run overran its time, memory, disk or output, or its process died.
+
+    Parameters
+    ----------
+    message, hint
+        As in `GateError`.
+    limit
+        Which limit it was: ``time_s``, ``memory_bytes``, ``disk_bytes``, ``answer_bytes``, or ``died``.
+    """
 
     code = "limit_of_run"
+
+    def __init__(self, message: str, hint: str = "", limit: str = "died") -> None:
+        super().__init__(message, hint)
+        self.limit = limit
 
 
 class BadData(GateError):

@@ -1,4 +1,4 @@
-"""Starts a fresh child for each check, watches its time and memory, and kills its whole group.
+"""Starts a fresh child for each check, watches its time, memory and disk, and kills its whole group.
 
 `multiprocessing`'s forkserver has Great Expectations and pandas loaded: a check costs about 0.12 s instead of
 2.1 s. `RLIMIT_AS` misfires with Arrow, so the memory is watched from outside.
@@ -10,9 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -38,11 +36,12 @@ from gate_server.workers.child import (
     failed,
     run,
 )
+from gate_server.workers.folders import child_folder, remove_left, size_bytes
 
 LOOK_EVERY_S = 0.05
-MAX_ANSWER_BYTES = 50_000_000
+ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
 START_S = 60.0
-LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000)
+LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG")
 
 log = structlog.get_logger()
@@ -62,7 +61,10 @@ class Runner:
         self._lakefs = lakefs
         self._lakefs_timeout_s = lakefs_timeout_s
         self._context = multiprocessing.get_context("forkserver")
-        _start_forkserver()
+        with _starting:
+            _ensure_forkserver()
+        if left := remove_left():
+            log.warning("removed what a worker left that died", folders=len(left))
 
     def evaluate(self, repository: str, tasks: Sequence[EvaluationTask]) -> list[Evaluation]:
         """Return the evaluation of each task, in order.
@@ -91,10 +93,10 @@ class Runner:
 
     def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
-        folder = Path(tempfile.mkdtemp(prefix="gate-child-"))
-        try:
+        with child_folder() as folder:
             process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
             with _starting:
+                _ensure_forkserver()
                 process.start()
             fault = None
             try:
@@ -103,12 +105,8 @@ class Runner:
                 fault = error
             finally:
                 _kill_group(process)
-            try:
-                return _answers(folder, len(tasks)), fault or _death(process, folder)
-            except LimitOfRun as error:
-                return [], error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            answers, too_large = _answers(folder, len(tasks))
+            return answers, too_large or fault or _death(process, folder)
 
     def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
         """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
@@ -122,28 +120,36 @@ class Runner:
                 if number < 0:
                     raise LimitOfRun(f"the process that reads the data did not start in {START_S:g} s")
                 raise LimitOfRun(
-                    f"stopped after {limits.time_s:g} s (limit time_s)", "raise limits.time_s of the rule"
+                    f"stopped after {limits.time_s:g} s (limit time_s)",
+                    "raise limits.time_s of the rule",
+                    "time_s",
                 )
             used = _memory_bytes(process.pid)
             if used > limits.memory_bytes:
                 raise LimitOfRun(
                     f"stopped at {used:,} bytes of memory (limit memory_bytes {limits.memory_bytes:,})",
                     "raise limits.memory_bytes of the rule, or split the object",
+                    "memory_bytes",
+                )
+            taken = size_bytes(folder)
+            if taken > limits.disk_bytes:
+                raise LimitOfRun(
+                    f"stopped at {taken:,} bytes of temporary files (limit disk_bytes {limits.disk_bytes:,})",
+                    "raise limits.disk_bytes of the rule, or split the object",
+                    "disk_bytes",
                 )
 
 
-def _start_forkserver() -> None:
-    """Start the forkserver without the gate's secrets in its environment; children inherit that one."""
-    with _starting:
-        multiprocessing.set_forkserver_preload(["gate_server.workers.preload"])
-        kept = dict(os.environ)
-        try:
-            for name in kept:
-                if name.startswith(SECRETS):
-                    del os.environ[name]
-            forkserver.ensure_running()
-        finally:
-            os.environ.update(kept)
+def _ensure_forkserver() -> None:
+    """Start the forkserver, also one that died, without the gate's secrets in the environment of children."""
+    multiprocessing.set_forkserver_preload(["gate_server.workers.preload"])
+    secrets = {name: value for name, value in os.environ.items() if name.startswith(SECRETS)}
+    try:
+        for name in secrets:
+            del os.environ[name]
+        forkserver.ensure_running()
+    finally:
+        os.environ.update(secrets)
 
 
 def _limits(task: Task) -> Limits:
@@ -168,17 +174,21 @@ def _kill_group(process: ForkServerProcess) -> None:
     process.join()
 
 
-def _answers(folder: Path, count: int) -> list[Any]:
-    """Return the answers that are there, up to the first that is not."""
+def _answers(folder: Path, count: int) -> tuple[list[Any], LimitOfRun | None]:
+    """Return the answers that are there, up to the first that is not, or is too large."""
     found: list[Any] = []
     for number in range(count):
         path = answer(folder, number)
         if not path.is_file():
             break
-        if path.stat().st_size > MAX_ANSWER_BYTES:
-            raise LimitOfRun(f"an answer is over {MAX_ANSWER_BYTES:,} bytes", "fewer expectations per suite")
+        if path.stat().st_size > ANSWER_BYTES:
+            return found, LimitOfRun(
+                f"the results take more than {ANSWER_BYTES:,} bytes (limit answer_bytes)",
+                "fewer expectations in the suite",
+                "answer_bytes",
+            )
         found.append(json.loads(path.read_text(encoding="utf-8")))
-    return found
+    return found, None
 
 
 def _evaluation(data: Any) -> Evaluation:

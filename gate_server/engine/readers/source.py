@@ -19,7 +19,9 @@ _MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
-    """Return a temporary file (unlinked, at its start) with the object's bytes, decompressed on the way.
+    """Return a temporary file (at its start) with the object's bytes, decompressed on the way.
+
+    It has a name until it is closed, so that who limits the disk can see it.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
         ``error`` when the store did not deliver what it announced, ``unreadable`` for broken gzip or a wrong
         checksum, ``limit_of_data``.
     """
-    target = tempfile.TemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
+    target = tempfile.NamedTemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
     try:
         chunks = _verified(data, allowance)
         first = b""

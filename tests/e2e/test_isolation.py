@@ -1,0 +1,228 @@
+"""What a check may take: bombs, loops and crashes end with the limit's name, and the gate goes on."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from local_lakefs.testing import RunningServer
+from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate
+
+MB = 1_000_000
+POLICY = """\
+version: 1
+rules:
+  - {name: bomb, paths: "bomb/*", suite: shape, format: {type: csv}, limits: {decompressed_bytes: 50000000}}
+  - {name: disk, paths: "disk/*", suite: shape, format: {type: csv}, limits: {disk_bytes: 50000000}}
+  - {name: rows, paths: "rows/*", suite: exists, format: {type: parquet}}
+  - name: memory
+    paths: "memory/*"
+    suite: exists
+    format: {type: parquet}
+    limits: {rows: 2000000000, memory_bytes: 1000000000}
+  - name: regex
+    paths: "regex/*"
+    suite: regex
+    format: {type: csv, header: false}
+    limits: {time_s: 1.5}
+  - name: hang
+    paths: "hang/*"
+    suite: shape
+    format: {type: csv, header: false}
+    limits: {time_s: 5}
+  - {name: crash, paths: "crash/*", suite: shape, format: {type: csv, header: false}}
+  - {name: free, paths: "free/*", suite: shape, format: {type: csv, header: false}}
+"""
+# The look-behind keeps the regular expression from an engine that never goes back.
+SUITES = {
+    "shape": [{"type": "expect_table_column_count_to_equal", "kwargs": {"value": 5}}],
+    "exists": [{"type": "expect_column_to_exist", "kwargs": {"column": "n"}}],
+    "regex": [
+        {
+            "type": "expect_column_values_to_match_regex",
+            "kwargs": {"column": "_c0", "regex": "^(a+)+$(?<!b)"},
+        }
+    ],
+}
+LONG = b"".join(b"%d,2,3,4,5\n" % number for number in range(600_000))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("isolated")
+
+
+@pytest.fixture(scope="module")
+def gate(server: RunningServer, folder: Path) -> Iterator[Gate]:
+    (folder / "suites").mkdir()
+    (folder / "gate.yaml").write_text(POLICY)
+    for name, expectations in SUITES.items():
+        content = json.dumps({"name": name, "expectations": expectations})
+        (folder / "suites" / f"{name}.json").write_text(content)
+    policy = str(folder / "gate.yaml")
+    with running_gate(server.environment, folder, GATE_POLICY=policy, TMPDIR=str(folder)) as gate:
+        yield gate
+
+
+def zeros_10_gb() -> bytes:
+    """Return 10 GB of zeros as gzip: members one after the other, as RFC 1952 allows."""
+    return gzip.compress(bytes(100 * MB), 6) * 100
+
+
+def a_billion_claimed() -> bytes:
+    """Return a Parquet file of 77 rows whose footer announces a billion, in all places."""
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"n": pa.nulls(77, pa.int64())}), sink)
+    whole = sink.getvalue()
+    length = int.from_bytes(whole[-8:-4], "little")
+    body, footer = whole[: -8 - length], whole[-8 - length : -8]
+    assert footer.count(varint(2 * 77)) >= 2
+    footer = footer.replace(varint(2 * 77), varint(2 * 10**9))  # Thrift's zigzag
+    return body + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+def varint(number: int) -> bytes:
+    """Return LEB128, as Thrift's compact protocol writes numbers."""
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def rows_200_million() -> bytes:
+    """Return a Parquet file that takes some kilobytes, and 1.6 GB in memory."""
+    sink = io.BytesIO()
+    table = pa.table({"n": pa.nulls(10 * MB, pa.int64())})
+    with pq.ParquetWriter(sink, table.schema) as writer:
+        for _ in range(20):
+            writer.write_table(table, row_group_size=10 * MB)
+    return sink.getvalue()
+
+
+def children(gate: Gate) -> list[psutil.Process]:
+    """Return the processes that work in a child's folder."""
+    found = []
+    for item in psutil.Process(gate.process.pid).children(recursive=True):
+        try:
+            if Path(item.cwd()).name.startswith("gate-child-"):
+                found.append(item)
+        except psutil.Error:
+            continue
+    return found
+
+
+@contextmanager
+def signalled(gate: Gate, *numbers: int) -> Iterator[None]:
+    """Send signals to the first child that reads an object, once, before the block ends."""
+    stop, sent = threading.Event(), []
+
+    def send() -> None:
+        while not stop.wait(0.005) and not sent:
+            for item in children(gate):
+                if list(Path(item.cwd()).glob("begun-*")):
+                    sent.append(item.pid)
+                    for number in numbers:
+                        item.send_signal(number)
+                    break
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "verdict", "limit"),
+    [
+        ("bomb/a.csv.gz", zeros_10_gb, "FAIL", "limit decompressed_bytes"),
+        ("disk/a.csv.gz", zeros_10_gb, "ERROR", "limit disk_bytes"),
+        ("rows/a.parquet", a_billion_claimed, "FAIL", "limit rows"),
+        ("memory/a.parquet", rows_200_million, "ERROR", "limit memory_bytes"),
+        ("regex/a.csv", lambda: b"a" * 64 + b"!,1\n", "ERROR", "limit time_s"),
+    ],
+)
+def test_a_bomb_ends_with_the_limits_name_and_the_rest_goes_on(
+    world: World,
+    gate: Gate,
+    folder: Path,
+    path: str,
+    content: Callable[[], bytes],
+    verdict: str,
+    limit: str,
+) -> None:
+    # In the same check: another rule's object, which comes after it.
+    world.commit(world.repository.branch("b").create("main"), {path: content(), "free/z.csv": BAD})
+    world.commit(world.repository.branch("c").create("main"), {"free/a.csv": GOOD})
+    asked = gate.api.post(
+        "/api/v1/checks", json={"repository": world.name, "source": "b", "destination": "main"}
+    )
+    assert asked.status_code == 202
+    # Another check, while that one runs.
+    assert gate.ask(world.name, "c")["verdict"] == "PASS"
+    found = gate.api.get(f"/api/v1/checks/{asked.json()['check']}", params={"wait": 60}).json()
+    assert found["allowed"] is False
+    by_rule = {reason["rule"]: reason for reason in found["details"]}
+    assert limit in by_rule[path.split("/", maxsplit=1)[0]]["message"], found["reasons"]
+    assert by_rule[path.split("/", maxsplit=1)[0]]["outcome"] == verdict
+    assert by_rule["free"]["outcome"] == "FAIL"  # and not "could not tell"
+    assert children(gate) == []
+    assert list(folder.glob("gate-child-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "number", "reason"),
+    [
+        ("hang", signal.SIGSTOP, "limit time_s"),
+        ("crash", signal.SIGSEGV, "died (by signal 11)"),
+        ("crash", signal.SIGKILL, "died (by signal 9)"),
+    ],
+)
+def test_a_child_that_hangs_or_crashes_is_an_error_and_the_rest_goes_on(
+    world: World, gate: Gate, folder: Path, rule: str, number: int, reason: str
+) -> None:
+    world.commit(world.repository.branch("b").create("main"), {f"{rule}/a.csv": LONG, "free/z.csv": BAD})
+    with signalled(gate, number):
+        found = gate.ask(world.name, "b")
+        details = gate.api.get(f"/api/v1/checks/{found['check']}").json()["details"]
+    by_rule = {item["rule"]: item for item in details}
+    assert found["allowed"] is False
+    assert (by_rule[rule]["outcome"], by_rule["free"]["outcome"]) == ("ERROR", "FAIL"), details
+    assert reason in by_rule[rule]["message"]
+    assert children(gate) == []
+    assert list(folder.glob("gate-child-*")) == []
+
+
+def test_a_killed_worker_leaves_neither_process_nor_folder(world: World, gate: Gate, folder: Path) -> None:
+    world.commit(world.repository.branch("b").create("main"), {"crash/a.csv": LONG})
+    asked = gate.api.post(
+        "/api/v1/checks", json={"repository": world.name, "source": "b", "destination": "main"}
+    )
+    while not (working := children(gate)):
+        pass
+    left = Path(working[0].cwd())
+    worker = next(
+        item for item in psutil.Process(gate.process.pid).children() if item.cmdline()[-1] == "worker"
+    )
+    working += worker.children(recursive=True)
+    worker.kill()
+    assert psutil.wait_procs(working, timeout=10)[1] == []
+    found = gate.api.get(f"/api/v1/checks/{asked.json()['check']}", params={"wait": 60}).json()
+    assert found["verdict"] == "PASS"
+    assert not left.exists()
+    assert list(folder.glob("gate-child-*")) == []
