@@ -37,6 +37,7 @@ from gate_server.workers.child import (
     run,
 )
 from gate_server.workers.folders import child_folder, remove_left, size_bytes
+from gate_server.workers.stopping import go_on
 
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
@@ -76,6 +77,7 @@ class Runner:
         source = Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s)
         found: list[Evaluation] = []
         while len(found) < len(tasks):
+            go_on()
             answers, fault = self._run(tasks[len(found) :], source)
             found += [_evaluation(answer) for answer in answers]
             if len(found) < len(tasks):
@@ -112,6 +114,7 @@ class Runner:
         """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
         number, deadline = -1, time.monotonic() + START_S
         while not wait([process.sentinel], LOOK_EVERY_S):
+            go_on()
             while number + 1 < len(tasks) and begun(folder, number + 1).exists():
                 number += 1
                 deadline = time.monotonic() + _limits(tasks[number]).time_s
