@@ -78,7 +78,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 def current(engine: Engine) -> str | None:
     """Return the revision of the schema, None for an empty database."""
     try:
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
         raise _unusable(engine, error) from error
