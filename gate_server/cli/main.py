@@ -20,13 +20,14 @@ from gate_server.reports.wording import visible
 COMMANDS = {
     "demo": ("demo", "See a bad merge refused and main put back, on real processes."),
     "serve": ("serve", "Run the gate: API, pages and worker."),
+    "worker": ("worker", "Run a worker alone, for more machines on one PostgreSQL."),
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
     "install": ("install", "Put the gate before a branch of a repository."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
     "tokens": ("tokens", "Make, list and revoke tokens: who may do what."),
-    "db": ("db", "Upgrade, downgrade or show the version of the gate's database."),
+    "db": ("db", "Upgrade, downgrade, back up or look at the gate's database."),
 }
 # Which extra brings a module that a command did not find.
 EXTRA_OF = {"local_lakefs": "local", "lupa": "local"}
