@@ -88,7 +88,12 @@ def command() -> None:
 @command.command("create")
 @click.argument("name")
 @click.option(
-    "--role", "roles", multiple=True, required=True, type=click.Choice([*Role]), help="What for; repeatable."
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help="What for; repeatable.",
 )
 @click.option(
     "--repository", "repositories", multiple=True, metavar="PATTERN", help="Only these; repeatable."
@@ -150,7 +155,7 @@ def list_command(server: str, as_json: bool) -> None:
         return
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("id", "name", "roles", "only", "state", "expires", "last used"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "id")  # an id is copied
     for token in listed["tokens"]:
         only = [*token["scope"]["repositories"], *(f"branch {name}" for name in token["scope"]["branches"])]
         table.add_row(
