@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -110,10 +111,12 @@ def gate_environment(lakefs: Mapping[str, str], data_dir: Path, **settings: str)
 
 
 @contextmanager
-def running_gate(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> Iterator[Gate]:
-    """Run `gate serve` on a free port until the block ends."""
+def running_gate(
+    lakefs: Mapping[str, str], data_dir: Path, *, verify: ssl.SSLContext | None = None, **settings: str
+) -> Iterator[Gate]:
+    """Run `gate serve` on a free port until the block ends; with TLS where `verify` says whom to believe."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http{'s' if verify else ''}://127.0.0.1:{port}"
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "gate.log"
     environment = gate_environment(lakefs, data_dir, **{"GATE_PUBLIC_URL": url, **settings})
@@ -127,7 +130,7 @@ def running_gate(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> 
             stdin=subprocess.DEVNULL,
         )
     try:
-        _wait_until_up(url, process, log)
+        _wait_until_up(url, process, log, verify or True)
         yield Gate(url, process, environment, log)
     finally:
         process.terminate()
@@ -138,11 +141,13 @@ def running_gate(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> 
             process.wait()
 
 
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_up(
+    url: str, process: subprocess.Popen[bytes], log: Path, verify: ssl.SSLContext | bool
+) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(f"{url}/healthz", timeout=2).status_code == 200:
+            if httpx.get(f"{url}/healthz", timeout=2, verify=verify).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import ssl
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -606,3 +608,29 @@ def test_merges_go_on_with_a_token_that_follows_another(
     with pytest.raises(ServerException) as refused:
         late.merge_into("main")
     assert refused.value.status_code == 412
+
+
+def test_tls_by_the_gate_itself(server: RunningServer, tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subject = ["-subj", "/CN=gate", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    files = ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*make, *subject, *files], check=True, capture_output=True)
+    half = run_gate(
+        "serve",
+        "--port",
+        "0",
+        env=gate_environment(server.environment, tmp_path / "half", GATE_TLS_CERT=str(cert)),
+    )
+    assert (half.returncode, "must both be files" in half.stderr) == (2, True)
+    context = ssl.create_default_context(cafile=str(cert))
+    tls = {"GATE_TLS_CERT": str(cert), "GATE_TLS_KEY": str(key)}
+    with running_gate(server.environment, tmp_path / "data", verify=context, **tls) as gate:
+        with httpx.Client(base_url=gate.url, verify=context) as browser:
+            found = CSRF.search(browser.get("/sign-in").text)
+            assert found
+            opened = browser.post("/sign-in", data={"csrf_token": found[1], "token": API_TOKEN})
+            assert opened.status_code == 302
+            assert "Secure" in opened.headers["Set-Cookie"]
+        with pytest.raises(httpx.TransportError):
+            httpx.get(gate.url.replace("https:", "http:") + "/healthz")
