@@ -1,0 +1,111 @@
+"""One thing at a time: the command line, an unknown and a known verdict, reverts."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import lakefs_sdk
+
+from benchmarks.figures import Figure, event
+from local_lakefs.testing import RunningServer
+from tests.e2e.harness import BAD, GATE_COMMAND, GOOD, Gate, World
+
+RUNS = 7
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long `action` takes."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def command_line() -> Iterator[Figure]:
+    """Measure `gate --help`, beside Python doing nothing."""
+    helped, nothing = [], []
+    for _ in range(RUNS):
+        helped.append(
+            seconds(lambda: subprocess.run([*GATE_COMMAND, "--help"], check=True, capture_output=True))
+        )
+        nothing.append(seconds(lambda: subprocess.run([sys.executable, "-c", ""], check=True)))
+    yield Figure(
+        "gate --help (python -c '' beside it)",
+        f"{statistics.median(helped):.2f} s ({statistics.median(nothing):.2f} s)",
+        "at most 0.5 s",
+    )
+
+
+def unknown_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
+    """Measure from hook to verdict for content never seen."""
+    world, times = World(server), []
+    gate.ask(world.name, world.branch("warm", lakefs_test_dot_csv=GOOD).id)
+    for number in range(RUNS):
+        content = BAD + b"%d,1,1,1\n" % number
+        commit = world.branch(f"b{number}", lakefs_test_latest_file_dot_csv=content).get_commit().id
+        times.append(
+            seconds(lambda commit=commit: gate.hooks.post("/hooks/lakefs", json=event(world, commit)))
+        )
+    yield Figure(
+        "hook to verdict, the demo's file, content never seen",
+        f"{statistics.median(times):.3f} s",
+        "at most 1 s",
+    )
+
+
+def known_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
+    """Measure a verdict that is known: the gate's own time, and its calls to lakeFS."""
+    world = World(server)
+    commits_api = server.client.sdk_client.commits_api
+    commit = world.branch("b", lakefs_test_dot_csv=GOOD).get_commit()
+    own_ms, whole_ms, calls = [], [], set()
+    source = {"source_ref": commit.id}
+    gate.hooks.post("/hooks/lakefs", json=event(world, commit.id))
+    for number in range(30):
+        # Another commit of the same content each time, as when lakeFS tries a merge again.
+        branch = f"again{number}"
+        world.repository.branch(branch).create("main")
+        creation = lakefs_sdk.CommitCreation(message=branch)
+        again = commits_api.commit(world.name, branch, creation, source_metarange=commit.meta_range_id)
+        answer = gate.hooks.post("/hooks/lakefs", json=event(world, again.id) | source)
+        if answer.status_code != 200:
+            raise RuntimeError(answer.text)
+        timing = answer.headers["Server-Timing"]
+        total, lakefs = (float(found) for found in re.findall(r"dur=([\d.]+)", timing))
+        own_ms.append(total - lakefs)
+        whole_ms.append(total)
+        calls.add(int(re.search(r'desc="(\d+)', timing)[1]))  # type: ignore[index]
+    yield Figure(
+        "known verdict: the gate's own time (with lakeFS)",
+        f"{statistics.median(own_ms):.1f} ms ({statistics.median(whole_ms):.1f} ms)",
+        f"lakeFS calls: {min(calls)} to {max(calls)}",
+    )
+
+
+def reverts(server: RunningServer, gate: Gate) -> Iterator[Figure]:
+    """Measure a revert over 300 commits against one over 1, in turn."""
+    world = World(server)
+    first = world.commit(world.main, {"data/x": b"first"}).get_commit().id
+    for number in range(300):
+        world.commit(world.main, {"data/x": b"%d" % number})
+    near, far = [], []
+    for number in range(RUNS):
+        world.commit(world.main, {"data/x": b"again %d" % number})
+        near.append(seconds(lambda: _revert(gate, world, "main~1")))
+        far.append(seconds(lambda: _revert(gate, world, first)))
+        world.commit(world.main, {"data/x": b"other %d" % number})
+    ratio = statistics.median(far) / statistics.median(near)
+    yield Figure(
+        "revert over 300 commits against over 1",
+        f"{ratio:.2f} ({statistics.median(far):.3f} s, {statistics.median(near):.3f} s)",
+        "at most 1.2",
+    )
+
+
+def _revert(gate: Gate, world: World, to: str) -> None:
+    body = {"repository": world.name, "branch": "main", "to": to}
+    gate.api.post("/api/v1/reverts", json=body).raise_for_status()
