@@ -13,7 +13,7 @@ from gate_server.engine.families import ANY, NUMERIC, ORDERED, SCALAR, TEXT, Fam
 
 Kind = Literal["table", "map", "aggregate", "pair", "multicolumn"]
 # How columns are handed over, see `frames`.
-Preparation = Literal["", "statistic", "difference", "compared"]
+Preparation = Literal["", "statistic", "extreme", "sum", "difference", "compared", "row_sum"]
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ OFFERED: dict[str, Offer] = {
     "expect_column_values_to_be_json_parseable": _MAP_TEXT,
     "expect_column_values_to_match_json_schema": _MAP_TEXT,
     # -- a column as a whole
-    "expect_column_min_to_be_between": Offer("aggregate", ORDERED),
-    "expect_column_max_to_be_between": Offer("aggregate", ORDERED),
+    "expect_column_min_to_be_between": Offer("aggregate", ORDERED, "extreme"),
+    "expect_column_max_to_be_between": Offer("aggregate", ORDERED, "extreme"),
     "expect_column_mean_to_be_between": _STATISTIC,
     "expect_column_median_to_be_between": _STATISTIC,
     "expect_column_stdev_to_be_between": _STATISTIC,
-    "expect_column_sum_to_be_between": _STATISTIC,
+    "expect_column_sum_to_be_between": Offer("aggregate", NUMERIC, "sum"),
     "expect_column_quantile_values_to_be_between": _STATISTIC,
     "expect_column_distinct_values_to_be_in_set": Offer("aggregate", SCALAR),
     "expect_column_distinct_values_to_contain_set": Offer("aggregate", SCALAR),
@@ -95,7 +95,7 @@ OFFERED: dict[str, Offer] = {
     "expect_column_pair_values_to_be_equal": Offer("pair", SCALAR, "compared"),
     "expect_column_pair_values_to_be_in_set": Offer("pair", SCALAR),
     "expect_compound_columns_to_be_unique": Offer("multicolumn", SCALAR),
-    "expect_multicolumn_sum_to_equal": Offer("multicolumn", NUMERIC, "compared"),
+    "expect_multicolumn_sum_to_equal": Offer("multicolumn", NUMERIC, "row_sum"),
     "expect_multicolumn_values_to_be_equal": Offer("multicolumn", SCALAR, "compared"),
     "expect_select_column_values_to_be_unique_within_record": Offer("multicolumn", SCALAR),
 }

@@ -17,6 +17,7 @@ from great_expectations.expectations import legacy_row_conditions
 
 from gate_server.engine.families import Column, Family
 from gate_server.engine.fit import Unfit, as_value
+from gate_server.engine.frames import unrounded
 
 _COMPARE = {
     "==": operator.eq,
@@ -117,7 +118,7 @@ def mask(condition: Condition, frame: pd.DataFrame, columns: Mapping[str, Column
     column = columns[condition.column]
     purpose = f"be compared by {condition.operator}"
     selected = pd.Series(False, index=frame.index)
-    present = series[series.notna()]
+    present = unrounded(series[series.notna()])
     if condition.operator in {"IN", "NOT_IN"}:
         values = [as_value(column, value, purpose) for value in condition.parameter]
         found = present.isin(values)

@@ -12,6 +12,7 @@ import pandas as pd
 from great_expectations.expectations.type_comparison import native_type_type_map
 
 from gate_server.engine.catalogue import Offer
+from gate_server.engine.families import NUMERIC
 from gate_server.engine.fit import BOUNDS
 
 # Without one of these Great Expectations takes null, and null holds for every table.
@@ -40,6 +41,8 @@ _COMPARES_COLUMNS = frozenset(
     {"expect_multicolumn_values_to_be_equal", "expect_select_column_values_to_be_unique_within_record"}
 )
 
+_OBJECTS = frozenset({"json_schema", "quantile_ranges"})
+
 Finding = tuple[str, str]
 
 
@@ -67,9 +70,15 @@ def _findings(
     for key, value in kwargs.items():
         if isinstance(value, (list, tuple, dict)) and not value:
             yield f"`{key}` is empty", ""
+        if isinstance(value, Mapping) and key not in _OBJECTS:
+            yield f"`{key}` is a JSON object", "write a list or a plain value"
     if kwargs.get("mostly") == 0:
         yield "`mostly` is 0: it could never fail", 'use severity "info" for what is only to be reported'
+    if kind == "expect_column_values_to_not_be_in_set" and None in kwargs["value_set"]:
+        yield "`value_set` holds null, which is never compared", "use expect_column_values_to_not_be_null"
     yield from _bounds(kwargs, fields)
+    yield from _statistic_bounds(offer, kwargs)
+    yield from _quantile_ranges(kwargs)
     yield from _patterns(kwargs)
     if kind != "expect_column_type_to_be":  # compares the type's name, so an unknown one fails
         yield from _types(kwargs)
@@ -95,11 +104,32 @@ def _bounds(kwargs: Mapping[str, Any], fields: Collection[str]) -> Iterator[Find
         and bounds[0] > bounds[1]
     ):
         yield "min_value is greater than max_value", ""
-    ranges = kwargs.get("quantile_ranges")
-    if isinstance(ranges, Mapping):
-        for low, high in (pair for pair in ranges.get("value_ranges", ()) if len(pair) == 2):
-            if low is None and high is None:
-                yield "a range of quantile_ranges has no bound: it could never fail", ""
+
+
+def _statistic_bounds(offer: Offer, kwargs: Mapping[str, Any]) -> Iterator[Finding]:
+    for key in BOUNDS:
+        bound = kwargs.get(key)
+        if offer.families == NUMERIC and isinstance(bound, str):
+            yield f"`{key}` is a text", "a number is needed"
+        if offer.prepare == "statistic" and isinstance(bound, int) and abs(bound) >= 2**53:
+            yield (
+                f"`{key}` is an integer of 2**53 or more: the statistic is computed in double precision",
+                f"write {float(bound)!r} if some 15 digits are enough",
+            )
+
+
+def _quantile_ranges(kwargs: Mapping[str, Any]) -> Iterator[Finding]:
+    asked = kwargs.get("quantile_ranges")
+    if not isinstance(asked, Mapping):
+        return
+    quantiles, ranges = asked.get("quantiles") or (), asked.get("value_ranges") or ()
+    if not quantiles or len(quantiles) != len(ranges):
+        yield "quantile_ranges needs one range in value_ranges for each of quantiles", ""
+    for pair in ranges:
+        if len(pair) != 2:
+            yield "a range of quantile_ranges is no pair", "write [lowest, highest], null where there is none"
+        elif pair[0] is None and pair[1] is None:
+            yield "a range of quantile_ranges has no bound: it could never fail", ""
 
 
 def _patterns(kwargs: Mapping[str, Any]) -> Iterator[Finding]:

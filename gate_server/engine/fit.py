@@ -44,11 +44,11 @@ def fit(offer: Offer, kwargs: Mapping[str, Any], columns: Sequence[Column], shou
     for column in columns:
         if column.family not in offer.families:
             raise Unfit(f"`{column.name}` is {column.family}, {_needed(offer, kwargs)} needed to {should}")
-    if offer.prepare == "compared":
+    if offer.prepare in {"compared", "row_sum"}:
         _same_family(columns)
     if not columns:
         return fitted
-    if offer.families == ORDERED:
+    if offer.families == ORDERED or offer.prepare == "sum":
         for key in BOUNDS:
             if key in fitted:
                 fitted[key] = as_value(columns[0], fitted[key], should)

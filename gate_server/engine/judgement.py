@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from fractions import Fraction
 
 import pandas as pd
 
-from gate_server.engine import conditions, frames, results
+from gate_server.engine import bounds, conditions, frames, results
 from gate_server.engine.catalogue import Preparation
-from gate_server.engine.families import Column, columns_of
+from gate_server.engine.families import Column, Family, columns_of
 from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
@@ -26,6 +26,7 @@ class _View:
     columns: tuple[str, ...]
     condition: conditions.Condition | None
     preparation: Preparation
+    less: Fraction = Fraction(0)
 
 
 class Judgement:
@@ -90,12 +91,30 @@ class Judgement:
             question = replace(question, kwargs=kwargs)
             if broken := self._unanswerable(one, rows[one.columns[0]]):
                 return broken
-        preparation = one.offer.prepare
-        bounds = [bound for bound in question.kwargs.values() if isinstance(bound, Decimal)]
-        if any(Decimal(float(bound)) != bound for bound in bounds):
-            preparation = "statistic"  # Great Expectations makes floats of bounds: 1.10 < 1.1000000000000001
-        view = _View(tuple(dict.fromkeys(one.columns)), one.condition, preparation)
+        view = _View(tuple(dict.fromkeys(one.columns)), one.condition, one.offer.prepare)
+        if not nulls_only:
+            view, question = self._exactly(one, view, question, rows)
         return view, _anonymous(question, view.columns)
+
+    def _exactly(
+        self, one: Asked, view: _View, question: Question, rows: pd.DataFrame
+    ) -> tuple[_View, Question]:
+        """Return what to ask so that no decimal is rounded: Great Expectations makes floats of all bounds."""
+        columns = [self._columns[name] for name in view.columns]
+        if one.offer.prepare == "row_sum" and any(column.family is Family.DECIMAL for column in columns):
+            if all(frames.is_exact(rows[column.name], column) for column in columns):
+                less = Fraction(str(question.kwargs["sum_total"])) / one.columns.count(one.columns[0])
+                return replace(view, less=less), replace(question, kwargs={**question.kwargs, "sum_total": 0})
+        elif columns[0].family is Family.DECIMAL:
+            try:
+                kwargs = bounds.parting(one.type, question.kwargs, rows[columns[0].name].dropna())
+            except bounds.Inseparable:
+                raise Unanswered(
+                    f"{one.type} could not be answered: `{one.columns[0]}` is closer to a bound than Great "
+                    "Expectations can tell (16 digits)"
+                ) from None
+            return view, replace(question, kwargs=kwargs)
+        return view, question
 
     def _select(self, condition: conditions.Condition | None) -> pd.DataFrame:
         if condition is None:
@@ -109,7 +128,9 @@ class Judgement:
         if not view.columns:
             return rows
         frame = rows[list(view.columns)]
-        prepared = frames.prepared(frame, [self._columns[name] for name in view.columns], view.preparation)
+        prepared = frames.prepared(
+            frame, [self._columns[name] for name in view.columns], view.preparation, view.less
+        )
         return prepared.set_axis([_neutral(place) for place in range(len(view.columns))], axis="columns")
 
     def _unanswerable(self, one: Asked, series: pd.Series) -> Result | None:
@@ -117,6 +138,9 @@ class Judgement:
         if one.offer.kind == "map" and one.offer.prepare == "statistic" and frames.has_infinity(series):
             message = f"`{one.columns[0]}` holds infinite values: nothing can {results.should(one)}"
             return results.own(one, success=False, message=message)
+        if one.type == "expect_column_value_z_scores_to_be_less_than" and series.count() == 1:
+            message = f"`{one.columns[0]}` holds a single value, which has no z-score (vacuous)"
+            return results.own(one, success=True, message=message, vacuous=True)
         if one.type != "expect_column_values_to_match_json_schema":
             return None
         present = series.dropna()

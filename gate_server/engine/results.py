@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Real
 from typing import Any
 
 from gate_server.engine import phrases
+from gate_server.engine.bounds import decimal
 from gate_server.engine.naming import quoted
 from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
@@ -243,6 +245,8 @@ def _number(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, Fraction):
+        return decimal(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

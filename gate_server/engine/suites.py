@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from gate_server.errors import ConfigError
@@ -43,14 +44,16 @@ def read_suite(name: str, text: str, path: str) -> Suite:
     ConfigError
         The text is no JSON, or not of the shape of a suite; the message names file and line.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_float
+    )
     try:
         content, _ = decoder.raw_decode(text, _skip(text, 0))
         json.loads(text)  # also refuses what stands after the suite
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
     except _Refused as error:
-        raise ConfigError(f"{path}:{_line_of_key(text, error.key)}: {error}") from error
+        raise ConfigError(f"{path}:{_line_of(text, error.key)}: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply") from error
     if not isinstance(content, dict):
@@ -90,11 +93,19 @@ def _no_constant(text: str) -> NoReturn:
     raise _Refused(text, f"{text} is no JSON number")
 
 
-def _line_of_key(text: str, key: str) -> int:
-    """Return the line of the last place that spells `key`: near enough for a duplicate key."""
-    place = max(
-        text.rfind(json.dumps(key)), text.rfind(key) if key in {"NaN", "Infinity", "-Infinity"} else -1
-    )
+def _float(text: str) -> float:
+    """Return the number; refuse digits that would be lost, as a bound of 1.09999999999999999 is no 1.1."""
+    number = float(text)
+    if Decimal(text) != Decimal(repr(number)):
+        raise _Refused(text, f"the number {text} cannot be kept exactly, it would be read as {number!r}")
+    return number
+
+
+def _line_of(text: str, spelled: str) -> int:
+    """Return the line of the last place that spells a key or number: near enough for a duplicate key."""
+    place = text.rfind(json.dumps(spelled))
+    if place < 0:
+        place = text.rfind(spelled)
     return text.count("\n", 0, max(place, 0)) + 1
 
 

@@ -13,6 +13,7 @@ from gate_server.engine.readers.records import LineMap, Shape, scan
 from gate_server.model import Format
 
 BLOCK_BYTES = 16 << 20
+_LARGEST_BLOCK = 2**31 - 1
 
 
 def read_csv(file: IO[bytes], fmt: Format, allowance: Allowance) -> tuple[pa.Table, LineMap] | None:
@@ -28,14 +29,9 @@ def read_csv(file: IO[bytes], fmt: Format, allowance: Allowance) -> tuple[pa.Tab
     shape = scan(file, fmt, allowance)
     if shape is None:
         return None
-    size = file.seek(0, 2)
-    table = _typed_read(file, fmt, shape, BLOCK_BYTES, size)
+    table = _agreed(file, fmt, shape)
     if fmt.header:
         table = table.slice(1)
-    if table.num_rows != shape.rows:
-        raise ReadFailure(
-            "error", "readers_disagree", f"one reader finds {shape.rows:,} rows, the other {table.num_rows:,}"
-        )
     for name in shape.names:
         longest = pc.max(pc.binary_length(table[name])).as_py()
         if longest is not None and longest > allowance.limits.field_bytes:
@@ -43,7 +39,30 @@ def read_csv(file: IO[bytes], fmt: Format, allowance: Allowance) -> tuple[pa.Tab
     return table, shape.lines
 
 
-def _typed_read(file: IO[bytes], fmt: Format, shape: Shape, block_bytes: int, size: int) -> pa.Table:
+def _agreed(file: IO[bytes], fmt: Format, shape: Shape) -> pa.Table:
+    """Return what PyArrow reads, header included, once it agrees with the tokeniser.
+
+    Larger blocks are tried before the two are said to disagree: no record may be longer than a block, and
+    where a quoted "\\r\\n" lies across the end of one, PyArrow drops the "\\n".
+    """
+    text_bytes = 4 * file.seek(0, 2)  # PyArrow cuts blocks of UTF-8, which may be longer than the file
+    rows = shape.rows + bool(fmt.header)
+    block_bytes = BLOCK_BYTES
+    while True:
+        try:
+            table = _typed_read(file, fmt, shape, block_bytes)
+            chars = sum(pc.sum(pc.utf8_length(column)).as_py() or 0 for column in table.columns)
+            if (table.num_rows, chars) == (rows, shape.chars):
+                return table
+            fault = f"rows ({rows:,} and {table.num_rows:,}) or characters ({shape.chars:,} and {chars:,})"
+        except pa.ArrowInvalid:
+            fault = "where fields begin and end"
+        if block_bytes >= min(text_bytes, _LARGEST_BLOCK):
+            raise ReadFailure("error", "readers_disagree", f"two readers disagree about {fault}")
+        block_bytes = min(block_bytes * 8, _LARGEST_BLOCK)
+
+
+def _typed_read(file: IO[bytes], fmt: Format, shape: Shape, block_bytes: int) -> pa.Table:
     file.seek(0)
     try:
         return pyarrow.csv.read_csv(
@@ -69,11 +88,6 @@ def _typed_read(file: IO[bytes], fmt: Format, shape: Shape, block_bytes: int, si
                 quoted_strings_can_be_null=False,
             ),
         )
-    except pa.ArrowInvalid as error:
-        if block_bytes < size and "straddl" in str(error):  # a record longer than a block
-            return _typed_read(
-                file, fmt, shape, min(block_bytes * 8, 2**31 - 1), size if block_bytes < 2**28 else 0
-            )
-        raise ReadFailure(
-            "error", "readers_disagree", "two readers disagree about where fields begin and end"
-        ) from error
+    except UnicodeEncodeError as error:  # as the escapes of unicode_escape can
+        what = f"the bytes are {fmt.encoding} for half a character (a lone surrogate)"
+        raise ReadFailure("unreadable", "encoding", what) from error

@@ -45,11 +45,15 @@ class LineMap:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the tokeniser found: the columns' names, the number of rows, where they start."""
+    """What the tokeniser found: the columns' names, the number of rows, where they start.
+
+    `chars` is the length of all fields together, those of a header included.
+    """
 
     names: tuple[str, ...]
     rows: int
     lines: LineMap
+    chars: int
 
 
 def text_encoding(fmt: Format) -> str:
@@ -102,12 +106,13 @@ def _scan(text: io.TextIOWrapper, fmt: Format, allowance: Allowance) -> Shape | 
     )
     lines = LineMap()
     names: tuple[str, ...] | None = None
-    width = rows = last_line = 0
+    width = rows = last_line = chars = 0
     blank = 0  # the first line of a run of blank ones, which only the end of the file excuses
     try:
         for record in reader:
             line = last_line + 1
             last_line = reader.line_num
+            chars += sum(map(len, record))
             if names is None:
                 names = _names(record, fmt, allowance)
                 width = len(names)
@@ -128,7 +133,7 @@ def _scan(text: io.TextIOWrapper, fmt: Format, allowance: Allowance) -> Shape | 
             allowance.take_rows(1, line)
     except csv.Error as error:
         raise _malformed(error, last_line + 1, allowance) from error
-    return None if names is None else Shape(names, rows, lines)
+    return None if names is None else Shape(names, rows, lines, chars)
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.csv import BLOCK_BYTES
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.table import Table, read_table
 from gate_server.model import Format, Limits
@@ -186,6 +187,32 @@ def test_a_record_longer_than_the_readers_blocks() -> None:
     table = read(b"a,b\n1,2\n" + long + b",3\n4,5\n", limits=limits)
     assert table is not None
     assert table.data.num_rows == 3
+
+
+def test_a_quoted_line_end_across_the_readers_blocks() -> None:
+    start = b'a,b\n1,"'
+    content = start + b"x" * (BLOCK_BYTES - len(start) - 1) + b'\r\ny"\n2,z\n'
+    assert content[BLOCK_BYTES - 1 : BLOCK_BYTES + 1] == b"\r\n"
+    table = read(content, limits=Limits(field_bytes=30_000_000))
+    assert table is not None
+    assert table.data["b"][0].as_py().endswith("x\r\ny")
+
+
+@pytest.mark.parametrize("block_bytes", [16, 33])
+def test_line_ends_across_blocks_of_any_size(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gate_server.engine.readers.csv.BLOCK_BYTES", block_bytes)
+    for length in range(40):
+        cells = ["p" * length, "q\r\nr", "\r\n", "s"]
+        content = "".join(f'"{cell}",1\r\n' for cell in cells).encode()
+        assert rows(content, HEADERLESS) == [[cell, "1"] for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("utf-7", b"a\n+2AA-\n"), ("unicode_escape", b"a\n\\ud800\n")]
+)
+def test_half_a_character_is_unreadable(encoding: str, content: bytes) -> None:
+    failure = refused(content, Format("csv", encoding=encoding))
+    assert (failure.status, failure.code) == ("unreadable", "encoding")
 
 
 @pytest.mark.parametrize(

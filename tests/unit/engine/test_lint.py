@@ -127,6 +127,33 @@ def test_the_cases_have_no_finding_and_wrong_kwargs_have(kind: str, make_suite: 
             "never fail",
         ),
         (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "a", "quantile_ranges": {"quantiles": [0.1, 0.9], "value_ranges": [[0, 9]]}},
+            "one range",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 9], [5, 6]]}},
+            "one range",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "a", "quantile_ranges": {"quantiles": [], "value_ranges": []}},
+            "one range",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "a", "quantile_ranges": {"quantiles": [0.5], "value_ranges": [[0, 9, 7]]}},
+            "no pair",
+        ),
+        ("expect_column_mean_to_be_between", {"column": "a", "min_value": "2024-01-01"}, "is a text"),
+        ("expect_column_sum_to_be_between", {"column": "a", "max_value": "2024-01-01"}, "is a text"),
+        ("expect_column_mean_to_be_between", {"column": "a", "max_value": 2**53}, "double precision"),
+        ("expect_column_stdev_to_be_between", {"column": "a", "min_value": -(2**53)}, "double precision"),
+        ("expect_column_values_to_not_be_in_set", {"column": "a", "value_set": [1, None]}, "holds null"),
+        ("expect_column_values_to_be_in_set", {"column": "a", "value_set": {"b": 1}}, "a JSON object"),
+        ("expect_column_values_to_be_between", {"column": "a", "max_value": {"b": 1}}, "a JSON object"),
+        (
             "expect_multicolumn_values_to_be_equal",
             {"column_list": ["a", "b"], "ignore_row_if": "sometimes"},
             "ignore_row_if",

@@ -54,6 +54,8 @@ def test_lines_whatever_the_layout(kwargs: list[dict[str, str]], indent: Any) ->
     ("text", "line", "words"),
     [
         ("", 1, "not valid JSON"),
+        ('{"expectations": [\n{"type": "x",\n"kwargs": {"a": 1.09999999999999999}}]}', 3, "as 1.1"),
+        ('{"expectations": [{"type": "x",\n"kwargs": {"a": 1e999}}]}', 2, "as inf"),
         ('{\n"expectations": [\n}', 3, "not valid JSON"),
         ('{"expectations": []} x', 1, "not valid JSON"),
         ('{"expectations": [],}', 1, "not valid JSON"),
