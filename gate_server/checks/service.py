@@ -12,7 +12,7 @@ from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import answer, could_not_tell, decide
-from gate_server.store.records import Kind
+from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
 
@@ -42,8 +42,7 @@ class CheckService:
         except CouldNotTell as error:
             return self._unknown("hook", principal, details, error)
         if self._is_own_merge(candidate):
-            ask_id = self.store.asks.create("hook", principal, details, None)
-            return Asked(ask_id, None, Verdict(Outcome.PASS, True))
+            return self._asked("hook", principal, details, None, Verdict(Outcome.PASS, True))
         return self._ask("hook", principal, details, candidate, event.merge_source)
 
     def ask_ahead(
@@ -79,13 +78,9 @@ class CheckService:
 
     def answered(self, asked: Asked, verdict: Verdict | None) -> None:
         """Record what an ask was answered; None is "still running"."""
-        if verdict is None:
-            self.store.asks.answered(asked.ask_id, status=503, outcome="", summary="still running")
-            return
-        status, _ = answer(verdict)
-        self.store.asks.answered(
-            asked.ask_id, status=status, outcome=verdict.outcome.value, summary=verdict.summary
-        )
+        if asked.verdict is None:
+            said = _answer(verdict) if verdict else Answer(503, "", "still running")
+            self.store.asks.answered(asked.ask_id, said)
 
     def get(self, check_id: str) -> Check:
         """Return a check; raises `NotFound`."""
@@ -124,9 +119,25 @@ class CheckService:
         known = checks.known(candidate, digest)
         joined = known or (None if worker else checks.open_for(candidate, digest))
         check = joined or checks.create(candidate, source_name, digest, worker=worker)
-        ask_id = self.store.asks.create(kind, principal, details, check.id)
-        return Asked(ask_id, check, self.verdict_of(known) if known else None)
+        return self._asked(kind, principal, details, check, self.verdict_of(known) if known else None)
 
     def _unknown(self, kind: Kind, principal: str, details: Mapping[str, Any], error: CouldNotTell) -> Asked:
-        ask_id = self.store.asks.create(kind, principal, details, None)
-        return Asked(ask_id, None, could_not_tell(Problem(error.code, error.message, error.hint)))
+        verdict = could_not_tell(Problem(error.code, error.message, error.hint))
+        return self._asked(kind, principal, details, None, verdict)
+
+    def _asked(
+        self,
+        kind: Kind,
+        principal: str,
+        details: Mapping[str, Any],
+        check: Check | None,
+        verdict: Verdict | None,
+    ) -> Asked:
+        # A verdict that is known at once is recorded with its ask: one write, not two.
+        said = _answer(verdict) if verdict else None
+        ask_id = self.store.asks.create(kind, principal, details, check.id if check else None, said)
+        return Asked(ask_id, check, verdict)
+
+
+def _answer(verdict: Verdict) -> Answer:
+    return Answer(answer(verdict)[0], verdict.outcome.value, verdict.summary)

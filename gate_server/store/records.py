@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Engine, delete, insert, select, update
@@ -18,6 +20,19 @@ KEYS_A_QUERY = 1000
 Kind = Literal["hook", "api", "cli"]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an ask was answered. ``outcome`` is empty while the check still runs."""
+
+    status: int
+    outcome: str
+    summary: str
+
+
+def _said(answer: Answer, at: datetime) -> dict[str, Any]:
+    return {"status": answer.status, "outcome": answer.outcome, "summary": answer.summary, "answered_at": at}
+
+
 class Asks:
     """Who asked, and what was answered."""
 
@@ -26,25 +41,25 @@ class Asks:
 
     def create(
         self,
-        kind: Literal["hook", "api", "cli"],
+        kind: Kind,
         principal: str,
         event: Mapping[str, Any],
         check_id: str | None,
+        answer: Answer | None = None,
     ) -> str:
-        """Record that somebody asks; return the ask's id."""
+        """Record that somebody asks, with the answer where it is known at once; return the ask's id."""
+        row = {"kind": kind, "principal": principal, "event": dict(event), "check_id": check_id}
+        at = now()
+        said = _said(answer, at) if answer else {"outcome": "", "summary": ""}
         ask_id = secrets.token_hex(8)
-        row = {"id": ask_id, "kind": kind, "principal": principal, "event": dict(event), "check_id": check_id}
         with self._engine.begin() as connection:
-            connection.execute(insert(asks).values(**row, outcome="", summary="", created_at=now()))
+            connection.execute(insert(asks).values(id=ask_id, **row, **said, created_at=at))
         return ask_id
 
-    def answered(self, ask_id: str, *, status: int, outcome: str, summary: str) -> None:
+    def answered(self, ask_id: str, answer: Answer) -> None:
         """Record what was answered."""
-        query = update(asks).where(asks.c.id == ask_id)
         with self._engine.begin() as connection:
-            connection.execute(
-                query.values(status=status, outcome=outcome, summary=summary, answered_at=now())
-            )
+            connection.execute(update(asks).where(asks.c.id == ask_id).values(**_said(answer, now())))
 
     def of_check(self, check_id: str) -> list[Ask]:
         """Return all asks that a check answered, oldest first."""

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from gate_server.model import Candidate, Commit, Evaluation, Outcome, Result, Verdict
 from gate_server.store.pruning import BATCH, Pruned, prune
-from gate_server.store.records import Kind
+from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.tables import asks, checks, evaluations
 from gate_server.store.times import now
@@ -32,7 +32,7 @@ def a_check(
         check, verdict=verdict, plan=None, evaluations={}, failure=None, reusable=True, lakefs_calls=0
     )
     ask = store.asks.create(asked_by, "who", {}, made.id)
-    store.asks.answered(ask, status=200, outcome="PASS", summary="it passed")
+    store.asks.answered(ask, Answer(200, "PASS", "it passed"))
     asked = age_days if ask_age_days is None else ask_age_days
     with store.engine.begin() as connection:
         connection.execute(update(checks).where(checks.c.id == made.id).values(created_at=days_ago(age_days)))
