@@ -102,6 +102,7 @@ def check_suites(policy: Policy, runner: Runner) -> None:
 
 def create_app(services: Services) -> Flask:
     """Return the web application over `services`."""
+    settings = services.settings
     app = OpenAPI(
         "gate_server",
         info=Info(title="lakefs-gate", version="1"),
@@ -115,7 +116,7 @@ def create_app(services: Services) -> Flask:
         SECRET_KEY=secrets.token_bytes(32),  # one web process: sessions end with it
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=services.settings.public_url.startswith("https://"),
+        SESSION_COOKIE_SECURE=bool(settings.tls_cert) or settings.public_url.startswith("https://"),
         SESSION_COOKIE_NAME="gate_session",
         PERMANENT_SESSION_LIFETIME=SESSION_LASTS,  # a cookie that is older is not believed
     )
@@ -148,7 +149,7 @@ def create_app(services: Services) -> Flask:
     for room in (hooks, checks, reverts, installations, tokens, health):
         app.register_api(room)
     app.register_blueprint(web)
-    if proxies := services.settings.trusted_proxies:
+    if proxies := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
         )

@@ -12,7 +12,15 @@ import pytest
 
 from gate_server.cli.check import _exit_code
 from gate_server.cli.remote import RemoteGate
-from gate_server.errors import AccessDenied, Conflict, CouldNotTell, NotFound, UsageError
+from gate_server.errors import (
+    AccessDenied,
+    Conflict,
+    CouldNotTell,
+    Forbidden,
+    NotFound,
+    TooManyFailures,
+    UsageError,
+)
 
 
 @contextmanager
@@ -46,6 +54,8 @@ def error(code: str) -> str:
     ("status", "body", "kind", "exit_code"),
     [
         (401, error("access_denied"), AccessDenied, 2),
+        (403, error("forbidden"), Forbidden, 2),
+        (429, error("too_many_failures"), TooManyFailures, 2),
         (404, error("not_found"), NotFound, 2),
         (409, error("conflict"), Conflict, 3),
         (422, error("wrong_shape"), UsageError, 2),
