@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
@@ -21,6 +22,7 @@ from gate_server.api.checks import checks
 from gate_server.api.health import health
 from gate_server.api.hooks import hooks
 from gate_server.api.installations import installations
+from gate_server.api.metrics import metrics as read_metrics
 from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
 from gate_server.checks.judge import Judge
@@ -41,10 +43,13 @@ from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings, secret
 from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store, open_store
+from gate_server.telemetry import metrics
+from gate_server.telemetry.requests import HEADER, begin_request, request_id
 from gate_server.web.pages import web
 from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
 
+log = structlog.get_logger()
 MAX_BODY_BYTES = 1_000_000
 SESSION_LASTS = timedelta(hours=12)
 
@@ -125,6 +130,7 @@ def create_app(services: Services) -> Flask:
 
     @app.before_request
     def _before() -> BaseResponse | None:
+        begin_request(request.headers.get(HEADER, ""))
         g.started = time.monotonic(), services.lakefs.calls, services.lakefs.spent_s
         # Before flask-openapi3 parses a body: who knocks comes first, and malformed JSON is a 400.
         if (elsewhere := admit()) is not None:
@@ -138,15 +144,27 @@ def create_app(services: Services) -> Flask:
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         started, calls, spent_s = g.started
-        total_ms, lakefs_ms = (time.monotonic() - started) * 1e3, (services.lakefs.spent_s - spent_s) * 1e3
+        spent = time.monotonic() - started
+        total_ms, lakefs_ms = spent * 1e3, (services.lakefs.spent_s - spent_s) * 1e3
         calls = services.lakefs.calls - calls
         answer.headers["Server-Timing"] = (
             f'total;dur={total_ms:.1f}, lakefs;dur={lakefs_ms:.1f};desc="{calls} calls"'
         )
+        answer.headers[HEADER] = request_id()
+        metrics.requests.labels(request.endpoint or "none", str(answer.status_code)).observe(spent)
+        if request.path.startswith(("/hooks/", "/api/")):
+            log.info(
+                "answered",
+                method=request.method,
+                path=request.path,
+                status=answer.status_code,
+                duration_s=round(spent, 4),
+                lakefs_calls=calls,
+            )
         return answer
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    for room in (hooks, checks, reverts, installations, tokens, health):
+    for room in (hooks, checks, reverts, installations, tokens, health, read_metrics):
         app.register_api(room)
     app.register_blueprint(web)
     if proxies := settings.trusted_proxies:

@@ -154,7 +154,8 @@ class LimitOfRun(CouldNotTell):
     message, hint
         As in `GateError`.
     limit
-        Which limit it was: ``time_s``, ``memory_bytes``, ``disk_bytes``, ``answer_bytes``, or ``died``.
+        Which limit it was: ``time_s``, ``memory_bytes``, ``disk_bytes``, ``answer_bytes``, ``start``, or
+        ``died``.
     """
 
     code = "limit_of_run"

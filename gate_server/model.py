@@ -601,8 +601,9 @@ class Check:
     """The work of one plan: deduplicated, leased, remembered.
 
     ``attempt`` is the fencing token; ``handed_back`` says how many attempts a worker gave up unharmed.
-    ``judged_commit`` is empty for a prediction. ``failure`` says why there is no plan. ``verdict`` is what
-    was decided when the check was done; waivers and time are taken anew at each answer.
+    ``request_id`` is that of who asked first. ``judged_commit`` is empty for a prediction. ``failure`` says
+    why there is no plan. ``verdict`` is what was decided when the check was done; waivers and time are taken
+    anew at each answer.
     """
 
     id: str
@@ -619,6 +620,7 @@ class Check:
     outcome: str
     created_at: datetime
     handed_back: int = 0
+    request_id: str = ""
     plan: Plan | None = None
     evaluations: Mapping[int, Evaluation] = field(default_factory=dict)
     failure: Problem | None = None

@@ -34,8 +34,11 @@ from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
-from gate_server.telemetry import set_up_logs
+from gate_server.telemetry import metrics
+from gate_server.telemetry.logs import set_up_logs
+from gate_server.workers.folders import METRICS, memory_folder, own_folder
 from gate_server.workers.loop import Worker
+from gate_server.workers.parent import end_with_parent
 from gate_server.workers.runner import Runner
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -81,6 +84,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Make the app, in gunicorn's worker process."""
+        metrics.process_starts.labels("web").inc()
         services = make_services(self._settings)
         _Web.services = services
         return create_app(services)
@@ -132,6 +136,7 @@ def run_worker(settings: Settings) -> int:
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
+    metrics.process_starts.labels("worker").inc()
     worker.run()
     return 0
 
@@ -204,7 +209,9 @@ def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -
     set_up_logs(settings.log_level)
     base = [sys.executable, "-c", _START]
     commands = {"web": [*base, "web", host, str(port)], "worker": [*base, "worker"]}
-    return Supervisor(commands, {**os.environ, **tokens}).run()
+    # In memory where that is possible: prometheus_client maps its files, and a full disk would end us.
+    with own_folder(METRICS, below=memory_folder()) as folder:
+        return Supervisor(commands, {**os.environ, **tokens, metrics.FOLDER: str(folder)}).run()
 
 
 def serve_worker(settings: Settings) -> int:
@@ -222,6 +229,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = read_settings()
         set_up_logs(settings.log_level)
+        end_with_parent(signal.SIGTERM)  # a supervisor that is killed leaves no process that holds its port
         return children[arguments[0]](settings)
     except GateError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)  # noqa: T201

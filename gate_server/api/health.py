@@ -18,13 +18,23 @@ def healthz() -> dict[str, Any]:
     return {"status": "ok"}
 
 
-@health.get("/readyz", summary="Database and lakeFS answer")
+@health.get("/readyz", summary="Database and lakeFS answer, a worker is alive")
 def readyz() -> dict[str, Any]:
     """Answer 200 when the gate can judge, else 503 with what is missing."""
     here = services()
-    depth = here.store.checks.queue_depth()
+    queue, workers = here.store.checks.queue(), here.store.workers.alive()
+    missing = []
+    if not workers:
+        missing.append(
+            GateError("no worker is alive", "`gate serve` starts one within seconds; its log says more")
+        )
     try:
         here.lakefs.get("/user")
     except GateError as error:
-        raise CouldNotTell(f"not ready: {error.message}", error.hint) from error
-    return {"status": "ok", "queued": depth, "policy": here.policy.digest}
+        missing.append(error)
+    if missing:
+        raise CouldNotTell(
+            f"not ready: {'; '.join(error.message for error in missing)}",
+            "; ".join(error.hint for error in missing if error.hint),
+        )
+    return {"status": "ok", "queued": queue.queued, "workers": workers, "policy": here.policy.digest}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from gate_server.model import (
     Check,
     Evaluation,
     EvaluationTask,
+    Outcome,
     Plan,
     Policy,
     Problem,
@@ -27,6 +29,8 @@ from gate_server.policy.globs import covering_prefixes
 from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan
 from gate_server.store.store import Store
 from gate_server.store.times import now
+from gate_server.telemetry import metrics
+from gate_server.telemetry.requests import working_for
 
 log = structlog.get_logger()
 
@@ -62,7 +66,11 @@ class Judge:
 
     def judge(self, check: Check) -> Verdict:
         """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass."""
-        calls = self._lakefs.calls
+        with working_for(check.request_id, check=check.id):
+            return self._judge(check)
+
+    def _judge(self, check: Check) -> Verdict:
+        started, calls = time.monotonic(), self._lakefs.calls
         plan: Plan | None = None
         evaluations: Mapping[int, Evaluation] = {}
         failure: Problem | None = None
@@ -74,13 +82,13 @@ class Judge:
         except GateError as error:
             failure = Problem(error.code, error.message, error.hint)
             verdict = could_not_tell(failure)
-            log.warning("check could not tell", check=check.id, reason=error.message)
+            log.warning("check could not tell", reason=error.message)
         except Exception as error:
             failure = Problem(
                 "defect", f"the gate failed ({type(error).__name__})", "the gate's log says more"
             )
             verdict = could_not_tell(failure)
-            log.exception("check failed", check=check.id)
+            log.exception("check failed")
         written = self._store.checks.finish(
             check,
             verdict=verdict,
@@ -90,7 +98,9 @@ class Judge:
             reusable=plan is not None and _is_reusable(plan),
             lakefs_calls=self._lakefs.calls - calls,
         )
-        log.info("check done", check=check.id, outcome=verdict.outcome.value, written=written)
+        if written:
+            _count(verdict, time.monotonic() - started)
+        log.info("check done", outcome=verdict.outcome.value, written=written)
         return verdict
 
     def _resolve(self, check: Check) -> Candidate:
@@ -127,6 +137,13 @@ class Judge:
             self._store.evaluations.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation
         return found
+
+
+def _count(verdict: Verdict, duration_s: float) -> None:
+    metrics.checks.labels(verdict.outcome.value).observe(duration_s)
+    strongest = {reason.rule: reason.outcome for reason in reversed(verdict.reasons)}
+    for rule in verdict.rules:
+        metrics.rules.labels(rule, strongest.get(rule, Outcome.PASS).value).inc()
 
 
 def _is_reusable(plan: Plan) -> bool:

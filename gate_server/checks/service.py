@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.candidates import candidate_of_event, predict
 from gate_server.lakefs.client import LakeFS
@@ -15,6 +17,9 @@ from gate_server.policy.decide import answer, could_not_tell, decide
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
+from gate_server.telemetry.requests import request_id
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,9 @@ class CheckService:
         checks, digest = self.store.checks, self.policy.digest
         known = checks.known(candidate, digest)
         joined = known or (None if worker else checks.open_for(candidate, digest))
-        check = joined or checks.create(candidate, source_name, digest, worker=worker)
+        check = joined or checks.create(
+            candidate, source_name, digest, worker=worker, request_id=request_id()
+        )
         return self._asked(kind, principal, details, check, self.verdict_of(known) if known else None)
 
     def _unknown(self, kind: Kind, principal: str, details: Mapping[str, Any], error: CouldNotTell) -> Asked:
@@ -135,7 +142,10 @@ class CheckService:
     ) -> Asked:
         # A verdict that is known at once is recorded with its ask: one write, not two.
         said = _answer(verdict) if verdict else None
-        ask_id = self.store.asks.create(kind, principal, details, check.id if check else None, said)
+        check_id = check.id if check else None
+        details = {**details, "request_id": request_id()}
+        ask_id = self.store.asks.create(kind, principal, details, check_id, said)
+        log.info("asked", ask=ask_id, check=check_id, known=verdict is not None)
         return Asked(ask_id, check, verdict)
 
 

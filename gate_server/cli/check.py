@@ -84,7 +84,7 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     from gate_server.app import make_judge, make_services
     from gate_server.reports.json import check_json, verdict_json
     from gate_server.store.checks import COMMAND, COMMAND_LEASE_S
-    from gate_server.telemetry import set_up_logs
+    from gate_server.telemetry.logs import set_up_logs
     from gate_server.workers.leases import Leases
 
     set_up_logs("debug" if settings.log_level == "debug" else "error")

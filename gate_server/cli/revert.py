@@ -96,7 +96,7 @@ def _here(settings: Settings) -> Reverter:
     from gate_server.model import dump
     from gate_server.reverts import apply_revert, plan_revert
     from gate_server.store.store import open_store
-    from gate_server.telemetry import set_up_logs
+    from gate_server.telemetry.logs import set_up_logs
 
     set_up_logs("debug" if settings.log_level == "debug" else "error")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)

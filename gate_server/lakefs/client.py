@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable, UsageError
+from gate_server.telemetry.requests import HEADER, request_id
 
 API = "/api/v1"
 PAGE = 1000
@@ -63,6 +64,7 @@ class LakeFS:
             timeout=timeout_s,
             follow_redirects=False,
             trust_env=True,
+            event_hooks={"request": [_name_the_request]},
             transport=transport,
         )
 
@@ -217,6 +219,11 @@ class LakeFS:
             429: "lakeFS is under contention: try again",
         }.get(status, "lakeFS's log says more" if status >= 500 else "")
         raise LakeFSError(f"lakeFS answered {status} to {method} {path}: {said}", hint, status)
+
+
+def _name_the_request(request: httpx.Request) -> None:
+    if name := request_id():
+        request.headers[HEADER] = name
 
 
 def url(*parts: str) -> str:

@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from gate_server.errors import ConfigError
 from gate_server.lakefs.client import WHAT_TO_SET, LakeFS
+from gate_server.telemetry.metrics import lakefs_called
 
 _ENVIRONMENT = {
     "endpoint_url": "LAKECTL_SERVER_ENDPOINT_URL",
@@ -51,5 +52,9 @@ def connect(*, timeout_s: float = 30.0, environ: Mapping[str, str] = os.environ)
     """Return the lakeFS that lakectl's settings name."""
     found = lakectl_settings(environ)
     return LakeFS(
-        found["endpoint_url"], found["access_key_id"], found["secret_access_key"], timeout_s=timeout_s
+        found["endpoint_url"],
+        found["access_key_id"],
+        found["secret_access_key"],
+        timeout_s=timeout_s,
+        on_call=lakefs_called,
     )

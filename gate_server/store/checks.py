@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +26,15 @@ COMMAND = "cli@"  # how a worker is called that is a command's own process
 COMMAND_LEASE_S = 20.0
 
 
+@dataclass(frozen=True)
+class Queue:
+    """How many checks wait and run, and for how long the oldest one waits."""
+
+    queued: int
+    running: int
+    oldest_s: float
+
+
 class Checks:
     """Queries of the checks."""
 
@@ -39,6 +48,7 @@ class Checks:
         policy_digest: str,
         *,
         worker: str = "",
+        request_id: str = "",
     ) -> Check:
         """Add a queued check, or return the open one that judges the same: two asks at once join.
 
@@ -58,6 +68,7 @@ class Checks:
             "merge_base": candidate.merge_base.id if candidate.merge_base else "",
             "source_name": source_name,
             "policy_digest": policy_digest,
+            "request_id": request_id,
             "state": "running" if worker else "queued",
             "attempt": 1 if worker else 0,
             "worker": worker,
@@ -169,11 +180,18 @@ class Checks:
         with self._engine.begin() as connection:
             return connection.execute(query.values(**back)).rowcount
 
-    def queue_depth(self) -> int:
-        """Return how many checks wait for a worker."""
+    def queue(self) -> Queue:
+        """Return how the queue stands."""
+        query = (
+            select(checks.c.state, func.count(), func.min(checks.c.created_at))
+            .where(checks.c.state != "done")
+            .group_by(checks.c.state)
+        )
         with reading(self._engine) as connection:
-            query = select(func.count()).select_from(checks).where(checks.c.state == "queued")
-            return connection.execute(query).scalar_one()
+            found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
+        queued, oldest = found.get("queued", (0, None))
+        age_s = (now() - oldest).total_seconds() if oldest else 0.0
+        return Queue(queued, found.get("running", (0, None))[0], max(age_s, 0.0))
 
     def finish(
         self,

@@ -42,6 +42,7 @@ checks = Table(
     Column("merge_base", ID, nullable=False),
     Column("source_name", NAME, nullable=False),
     Column("policy_digest", ID, nullable=False),
+    Column("request_id", ID, nullable=False, server_default=""),  # of who asked first
     Column("state", String(16), nullable=False),  # queued, running, done
     Column("attempt", Integer, nullable=False),
     Column(

@@ -7,7 +7,6 @@ each task, so that the parent never waits on a pipe and never unpickles what a c
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import multiprocessing
 import os
@@ -25,8 +24,9 @@ from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.objects import open_object
 from gate_server.model import Evaluation, EvaluationTask, Format, Problem, Suite, dump
+from gate_server.telemetry.requests import begin_request
+from gate_server.workers.parent import end_with_parent
 
-_PR_SET_PDEATHSIG = 1
 BEHIND = 5  # nice; of two busy processes the other gets three times as much
 
 
@@ -44,17 +44,18 @@ Task = EvaluationTask | LintTask
 
 @dataclass(frozen=True)
 class Source:
-    """Where the objects are, with the keys to read them."""
+    """Where the objects are, with the keys to read them, and the request that they are read for."""
 
     repository: str
     credentials: Mapping[str, str]
     timeout_s: float
+    request_id: str = ""
 
 
 def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
     """Do `tasks` in order; say in `folder` when each begins, and leave each answer there."""
     _isolate(folder)
-    lakefs = _connect(source) if source else None
+    lakefs = _connect(source, folder) if source else None
     for number, task in enumerate(tasks):
         begun(folder, number).touch()
         content: Any
@@ -79,6 +80,11 @@ def answer(folder: str | Path, number: int) -> Path:
     return Path(folder) / f"answer-{number}.json"
 
 
+def calls(folder: str | Path) -> Path:
+    """Return the file with a line for each call to lakeFS: method, status, seconds."""
+    return Path(folder) / "calls"
+
+
 def _isolate(folder: str) -> None:
     """Lead an own process group, die with the parent, leave no core, keep temporary files in `folder`.
 
@@ -86,8 +92,8 @@ def _isolate(folder: str) -> None:
     """
     os.setsid()
     os.nice(BEHIND)
+    end_with_parent(signal.SIGKILL)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():  # it died before the line above
             os._exit(1)
@@ -109,10 +115,20 @@ def _lint(task: LintTask) -> Any:
     return [dump(problem) for problem in lint(task.suite, task.format, task.parameters)]
 
 
-def _connect(source: Source) -> LakeFS:
+def _connect(source: Source, folder: str) -> LakeFS:
+    begin_request(source.request_id)
+    told = calls(folder).open("a", buffering=1, encoding="ascii")
+
+    def tell(method: str, _path: str, status: int, duration_s: float) -> None:
+        told.write(f"{method} {status} {duration_s:.6f}\n")
+
     keys = source.credentials
     return LakeFS(
-        keys["endpoint_url"], keys["access_key_id"], keys["secret_access_key"], timeout_s=source.timeout_s
+        keys["endpoint_url"],
+        keys["access_key_id"],
+        keys["secret_access_key"],
+        timeout_s=source.timeout_s,
+        on_call=tell,
     )
 
 

@@ -16,6 +16,7 @@ from gate_server.errors import GateError
 from gate_server.model import Check, Problem, Verdict
 from gate_server.policy.decide import could_not_tell
 from gate_server.store.store import Store
+from gate_server.telemetry.metrics import taken_over
 from gate_server.workers.leases import Leases
 
 POLL_S = 0.03
@@ -103,6 +104,7 @@ class Worker:
     def _take(self, check: Check) -> None:
         tries = check.attempt - check.handed_back
         if tries > 1:
+            taken_over.inc()
             log.warning("check taken over", check=check.id, attempt=check.attempt)
         with self._leases.hold(check):
             if tries > self._most_attempts:

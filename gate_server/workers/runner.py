@@ -27,16 +27,19 @@ from pydantic import ValidationError
 from gate_server.errors import CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Evaluation, EvaluationTask, Limits, Problem, load
+from gate_server.telemetry.metrics import children_stopped, lakefs_called
+from gate_server.telemetry.requests import request_id
 from gate_server.workers.child import (
     LintTask,
     Source,
     Task,
     answer,
     begun,
+    calls,
     failed,
     run,
 )
-from gate_server.workers.folders import child_folder, remove_left, size_bytes
+from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
 from gate_server.workers.stopping import go_on
 
 LOOK_EVERY_S = 0.05
@@ -74,7 +77,7 @@ class Runner:
         """
         if self._lakefs is None:
             raise CouldNotTell("this runner was made without a lakeFS")
-        source = Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s)
+        source = Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s, request_id())
         found: list[Evaluation] = []
         while len(found) < len(tasks):
             go_on()
@@ -95,7 +98,7 @@ class Runner:
 
     def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
-        with child_folder() as folder:
+        with own_folder(CHILD) as folder:
             process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
             with _starting:
                 _ensure_forkserver()
@@ -107,8 +110,12 @@ class Runner:
                 fault = error
             finally:
                 _kill_group(process)
+            _count_calls(calls(folder))
             answers, too_large = _answers(folder, len(tasks))
-            return answers, too_large or fault or _death(process, folder)
+            fault = too_large or fault or _death(process, folder)
+            if fault is not None:
+                children_stopped.labels(fault.limit).inc()
+            return answers, fault
 
     def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
         """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
@@ -121,7 +128,8 @@ class Runner:
             limits = _limits(tasks[max(number, 0)])
             if time.monotonic() > deadline:
                 if number < 0:
-                    raise LimitOfRun(f"the process that reads the data did not start in {START_S:g} s")
+                    late = f"the process that reads the data did not start in {START_S:g} s"
+                    raise LimitOfRun(late, limit="start")
                 raise LimitOfRun(
                     f"stopped after {limits.time_s:g} s (limit time_s)",
                     "raise limits.time_s of the rule",
@@ -192,6 +200,14 @@ def _answers(folder: Path, count: int) -> tuple[list[Any], LimitOfRun | None]:
             )
         found.append(json.loads(path.read_text(encoding="utf-8")))
     return found, None
+
+
+def _count_calls(told: Path) -> None:
+    if told.is_file() and told.stat().st_size <= ANSWER_BYTES:
+        for line in told.read_text(encoding="ascii").splitlines(keepends=True):
+            if line.endswith("\n"):  # else the child was killed while it wrote
+                method, status, duration_s = line.split()
+                lakefs_called(method, "", int(status), float(duration_s))
 
 
 def _evaluation(data: Any) -> Evaluation:

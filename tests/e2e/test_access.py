@@ -51,6 +51,7 @@ READS = {
     "GET /api/v1/checks/<string:check_id>",
     "GET /api/v1/reverts",
     "GET /api/v1/reverts/<string:revert_id>",
+    "GET /metrics",
 }
 # Written out a second time, by address: what each role opens, and nothing else.
 EXPECTED: dict[Role, set[str]] = {

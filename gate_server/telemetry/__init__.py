@@ -1,0 +1,1 @@
+"""How the gate is seen: logs, the request's id in all of them, metrics."""
