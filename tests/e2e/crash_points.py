@@ -1,0 +1,196 @@
+"""Judges one check again and again, and dies at another call each time; then a fresh worker takes it over.
+
+Run as a process of its own, which has one thread and so may fork: ``python -m tests.e2e.crash_points`` with a
+JSON object (`Wanted`) on its standard input. Says what came of each point, a JSON object a line (`Point`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+import structlog
+from sqlalchemy import delete, event
+
+import gate_server.workers.preload  # noqa: F401 - loaded once, before the forks
+from gate_server.app import read_policy
+from gate_server.checks.judge import Judge
+from gate_server.engine.version import ENGINE_VERSION
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.commits import Commits
+from gate_server.model import Candidate, Evaluation, EvaluationTask
+from gate_server.settings import read_settings
+from gate_server.store.store import Store, open_store
+from gate_server.store.tables import checks, evaluations
+from gate_server.workers.child import _evaluate
+from gate_server.workers.loop import Worker
+
+KILLED = 77
+JUDGE = "judge-0"  # the thread whose calls are counted; a heartbeat comes when it comes
+SHORT_LEASE_S = 0.2
+LONG_LEASE_S = 60.0
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is judged, where; the keys to lakeFS."""
+
+    database_url: str
+    url: str
+    access_key_id: str
+    secret_access_key: str
+    repository: str
+    commit: str
+    policy: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """A call before which a worker died, and what was there before and after another one came."""
+
+    number: int
+    name: str
+    left_state: str
+    left_outcome: str
+    state: str
+    outcome: str
+    attempt: int
+    written: bool
+
+
+class Calls:
+    """Counts the judge's calls to store and lakeFS; ends the process before number `last`."""
+
+    def __init__(self, last: int, tell: Callable[[str], None]) -> None:
+        self._left = last
+        self._tell = tell
+
+    def comes(self, name: str) -> None:
+        """A call of that name is about to be made."""
+        if threading.current_thread().name != JUDGE:
+            return
+        self._left -= 1
+        if self._left == 0:
+            self._tell(name)
+            os._exit(KILLED)
+
+
+class CountedTransport(httpx.HTTPTransport):
+    """Tells of each call to lakeFS, and of each answer."""
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__()
+        self._calls = calls
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a call on."""
+        self._calls.comes(f"{request.method} {request.url.path}")
+        return super().handle_request(request)
+
+
+def work(wanted: Wanted, lease_s: float, calls: Calls) -> None:
+    """Be a worker until the one check is done."""
+    store = open_store(wanted.database_url)
+    event.listen(store.engine, "before_cursor_execute", lambda *given: calls.comes(str(given[2]).split()[0]))
+    event.listen(store.engine, "commit", lambda _: calls.comes("COMMIT"))
+    lakefs = LakeFS(
+        wanted.url, wanted.access_key_id, wanted.secret_access_key, transport=CountedTransport(calls)
+    )
+
+    def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
+        return [_evaluate(task, repository, lakefs) for task in tasks]
+
+    judge = Judge(
+        lakefs, store, read_policy(read_settings(policy=wanted.policy).policy), evaluate, ENGINE_VERSION
+    )
+    worker = Worker(store, judge.judge, lambda: None, lease_s=lease_s, most_attempts=3, threads=1)
+    threading.Thread(target=stop_when_done, args=(wanted, worker), daemon=True).start()
+    worker.run()
+
+
+def stop_when_done(wanted: Wanted, worker: Worker) -> None:
+    store = open_store(wanted.database_url)
+    deadline = time.monotonic() + WAIT_S
+    while any(check.state != "done" for check in store.checks.listed()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    worker.stop()
+
+
+def in_a_fork(do: Callable[[Callable[[str], None]], None]) -> tuple[int, str]:
+    """Run `do` in a process of its own; return its exit code and what it told."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            do(lambda text: (os.write(writing, text.encode()), None)[1])
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        said = told.read().decode()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
+
+
+def queued_anew(store: Store, wanted: Wanted) -> str:
+    """Forget what was judged, and queue the check again; return its id."""
+    with store.engine.begin() as connection:
+        for table in (checks, evaluations):
+            connection.execute(delete(table))
+    lakefs = LakeFS(wanted.url, wanted.access_key_id, wanted.secret_access_key)
+    commits = Commits(lakefs)
+    judged = commits.get(wanted.repository, wanted.commit)
+    base = commits.get(wanted.repository, judged.parents[0])
+    candidate = Candidate(wanted.repository, "main", base, judged, judged)
+    made = store.checks.create(candidate, "b", read_policy(read_settings(policy=wanted.policy).policy).digest)
+    lakefs.close()
+    return made.id
+
+
+def main() -> int:
+    """Step through all calls."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    wanted = Wanted(**json.load(sys.stdin))
+    store = open_store(wanted.database_url)
+    number = 0
+    while True:
+        number += 1
+        check_id = queued_anew(store, wanted)
+        store.engine.dispose()  # no connection is shared with a fork
+        code, name = in_a_fork(lambda tell, at=number: work(wanted, SHORT_LEASE_S, Calls(at, tell)))  # type: ignore[misc]
+        left = store.checks.get(check_id)
+        store.engine.dispose()
+        if code != KILLED:
+            return 1
+        code, _ = in_a_fork(lambda tell: work(wanted, LONG_LEASE_S, Calls(0, tell)))
+        if code:
+            return 1
+        done: Any = store.checks.get(check_id)
+        point = Point(
+            number,
+            name,
+            left.state,
+            left.outcome,
+            state=done.state,
+            outcome=done.outcome,
+            attempt=done.attempt,
+            written=done.verdict is not None,
+        )
+        sys.stdout.write(json.dumps(asdict(point)) + "\n")
+        if left.state == "done":  # it died on its way to the next check
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
