@@ -10,6 +10,7 @@ import jsonschema  # type: ignore[import-untyped]  # Great Expectations brings i
 import numpy as np
 import pandas as pd
 from great_expectations.expectations.type_comparison import native_type_type_map
+from pandas.core.dtypes import dtypes
 
 from gate_server.engine.catalogue import Offer
 from gate_server.engine.families import NUMERIC
@@ -80,8 +81,7 @@ def _findings(
     yield from _statistic_bounds(offer, kwargs)
     yield from _quantile_ranges(kwargs)
     yield from _patterns(kwargs)
-    if kind != "expect_column_type_to_be":  # compares the type's name, so an unknown one fails
-        yield from _types(kwargs)
+    yield from _types(kind, kwargs)
     yield from _json_schema(kwargs)
     error = kwargs.get("allow_relative_error")
     if error and error not in _INTERPOLATIONS:
@@ -141,24 +141,37 @@ def _patterns(kwargs: Mapping[str, Any]) -> Iterator[Finding]:
                 yield f"not a regular expression: {error}", ""
 
 
-def _types(kwargs: Mapping[str, Any]) -> Iterator[Finding]:
+def _types(kind: str, kwargs: Mapping[str, Any]) -> Iterator[Finding]:
+    of_column = kind == "expect_column_type_to_be"
+    known, such_as = (
+        (_is_dtype, "such as Int64, Float64, boolean, string, object, datetime64[us]")
+        if of_column
+        else (_is_type, "such as int64, float64, bool, str, Timestamp, date, Decimal")
+    )
     for name in [kwargs.get("type_"), *(kwargs.get("type_list") or ())]:
-        if isinstance(name, str) and not _is_type(name):
-            yield (
-                f"there is no type {name} in pandas",
-                "such as int64, float64, bool, str, Timestamp, date, Decimal",
-            )
+        if isinstance(name, str) and not known(name):
+            yield f"there is no type {name} of {'columns' if of_column else 'values'} in pandas", such_as
+
+
+def _is_dtype(name: str) -> bool:
+    try:
+        pd.api.types.pandas_dtype(name)
+    except Exception:  # Great Expectations turns all of them into one error as well
+        return False
+    return True
 
 
 def _is_type(name: str) -> bool:
-    if native_type_type_map(name) is not None or isinstance(getattr(pd, name, None), type):
+    """Whether Great Expectations finds a class of that name, where it looks for it."""
+    if native_type_type_map(name) is not None:
+        return True
+    if any(isinstance(getattr(place, name, None), type) for place in (pd, dtypes)):
         return True
     try:
-        pd.api.types.pandas_dtype(name)
         np.dtype(name)
     except (TypeError, ValueError, SyntaxError):
         return False
-    return True
+    return _is_dtype(name)
 
 
 def _json_schema(kwargs: Mapping[str, Any]) -> Iterator[Finding]:

@@ -101,6 +101,7 @@ def test_the_cases_have_no_finding_and_wrong_kwargs_have(kind: str, make_suite: 
             "not a regular",
         ),
         ("expect_column_values_to_be_of_type", {"column": "a", "type_": "integer_"}, "no type"),
+        ("expect_column_type_to_be", {"column": "a", "type_": "Decimal"}, "no type"),
         (
             "expect_column_values_to_be_in_type_list",
             {"column": "a", "type_list": ["int64", "nope"]},
@@ -186,6 +187,15 @@ def test_what_could_never_fail_or_never_work(
     problems = lint(make_suite(expectation(kind, **kwargs)), PARQUET, {})
     assert [problem.code for problem in problems] == ["kwargs"]
     assert words in problems[0].message
+
+
+@pytest.mark.parametrize("name", ["Decimal", "date", "Timestamp", "int64", "str"])
+def test_types_of_values_that_great_expectations_knows(name: str, make_suite: Any) -> None:
+    for key, kind in (("type_", "of_type"), ("type_list", "in_type_list")):
+        asked = expectation(
+            f"expect_column_values_to_be_{kind}", column="a", **{key: [name] if "list" in key else name}
+        )
+        assert lint(make_suite(asked), PARQUET, {}) == []
 
 
 def test_great_expectations_exports_lint_clean(make_suite: Any) -> None:
