@@ -24,10 +24,10 @@ log = structlog.get_logger()
 def read_metrics() -> Response:
     """Return what this gate's processes counted, and how the queue of its database stands."""
     allow_everywhere()
-    return Response(exposition(_of_the_database(services().store)), content_type=CONTENT_TYPE)
+    return Response(exposition(of_the_database(services().store)), content_type=CONTENT_TYPE)
 
 
-def _of_the_database(store: Store) -> Iterator[Metric]:
+def of_the_database(store: Store) -> Iterator[Metric]:
     """Yield what all gates on this database share; a database that fails is a figure, not an error."""
     try:
         queue, workers = store.checks.queue(), store.workers.alive()

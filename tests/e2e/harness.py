@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 HOOK_TOKEN = "hook-token-of-the-tests"
 API_TOKEN = "api-token-of-the-tests"
 START_S = 60.0
+PATIENCE_S = 60.0
 HOOK_ENVIRONMENT = {"LAKEFSACTION_GATE_TOKEN": HOOK_TOKEN}
 
 GATE_COMMAND = [str(Path(sys.executable).parent / "gate")]
@@ -153,6 +154,14 @@ def _wait_until_up(
             pass
         time.sleep(0.05)
     raise RuntimeError(f"the gate did not come up:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def until(reached: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
 
 
 class World:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate
+from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate, until
 
 MB = 1_000_000
 POLICY = """\
@@ -71,7 +71,10 @@ def gate(server: RunningServer, folder: Path) -> Iterator[Gate]:
         content = json.dumps({"name": name, "expectations": expectations})
         (folder / "suites" / f"{name}.json").write_text(content)
     policy = str(folder / "gate.yaml")
-    with running_gate(server.environment, folder, GATE_POLICY=policy, TMPDIR=str(folder)) as gate:
+    with running_gate(
+        server.environment, folder, GATE_POLICY=policy, TMPDIR=str(folder), GATE_LEASE_S="2"
+    ) as gate:
+        until(lambda: gate.api.get("/readyz").status_code == 200)  # the suites are looked at, by a child too
         yield gate
 
 

@@ -6,8 +6,7 @@ import http.server
 import json
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, running_gate
-
-PATIENCE_S = 60.0
+from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, running_gate, until
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +26,6 @@ def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with running_gate(server.environment, folder, GATE_LEASE_S="1") as gate:
         until(lambda: gate.api.get("/readyz").status_code == 200)
         yield gate
-
-
-def until(reached: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
 
 
 def figures(gate: Gate) -> dict[tuple[Any, ...], float]:

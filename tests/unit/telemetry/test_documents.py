@@ -1,0 +1,59 @@
+"""The dashboard, the alerts and the page about them name metrics that there are, and all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from ruamel.yaml import YAML
+
+from gate_server.api.metrics import of_the_database
+from gate_server.store.store import open_store
+
+DOCS = Path(__file__).parents[3] / "docs"
+NAME = re.compile(r"\bgate_[a-z_]+")
+
+
+@pytest.fixture
+def offered(tmp_path: Path) -> set[str]:
+    """Give the names of all metrics, without what Prometheus adds."""
+    store = open_store(f"sqlite:///{tmp_path / 'gate.db'}")
+    found = [*REGISTRY.collect(), *of_the_database(store)]
+    return {metric.name for metric in found if metric.name.startswith("gate_")}
+
+
+def named(text: str) -> set[str]:
+    """Return the metrics that a text names, without what Prometheus adds."""
+    return {re.sub(r"_(bucket|count|sum|total)$", "", name) for name in NAME.findall(text)}
+
+
+def expressions(name: str) -> Iterator[str]:
+    """Yield the queries of a document."""
+    text = (DOCS / name).read_text()
+    if name.endswith(".json"):
+        for panel in json.loads(text)["panels"]:
+            yield from (target["expr"] for target in panel["targets"])
+    else:
+        document: Any = YAML(typ="safe").load(text)
+        for group in document["groups"]:
+            for rule in group["rules"]:
+                assert rule["annotations"]["summary"]
+                yield rule["expr"]
+
+
+@pytest.mark.parametrize("name", ["grafana.json", "alerts.yaml"])
+def test_queries_name_metrics_that_there_are(name: str, offered: set[str]) -> None:
+    for expression in expressions(name):
+        assert named(expression) <= offered, expression
+        assert named(expression) or "up{" in expression
+
+
+def test_the_dashboard_and_the_page_leave_none_out(offered: set[str]) -> None:
+    text = (DOCS / "monitoring.md").read_text()
+    assert named(text) == offered
+    assert named(" ".join(expressions("grafana.json"))) == offered - {"gate_database_up"}
