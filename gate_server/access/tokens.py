@@ -72,8 +72,11 @@ def make_token(
             "a token for the hook can have no other role",
             "whoever can write a branch can read the hook's token (docs/access.md): make another token",
         )
-    if any(not pattern for pattern in (*scope.repositories, *scope.branches)):
-        raise UsageError("an empty pattern matches nothing", "leave it out: nothing given is everywhere")
+    if any(not pattern or not pattern.isprintable() for pattern in (*scope.repositories, *scope.branches)):
+        raise UsageError(
+            "a pattern that is empty or cannot be printed matches nothing",
+            "leave it out: nothing given is everywhere",
+        )
     if days is None:
         days = 0 if unique == (Role.HOOK,) else DEFAULT_DAYS
     made = now()
@@ -100,8 +103,10 @@ def revoke_token(tokens: Tokens, token_id: str) -> Token:
     NotFound
         When there is none of that id.
     """
-    tokens.revoke(token_id)
-    token = tokens.get(token_id)
+    token = None
+    if token_id.isalnum():  # PostgreSQL refuses to look for a NUL
+        tokens.revoke(token_id)
+        token = tokens.get(token_id)
     if token is None:
         raise NotFound(f"there is no token {token_id}", "`gate tokens list` lists them")
     return token

@@ -73,7 +73,7 @@ class RevertPath(BaseModel):
 class ListQuery(Body):
     """Which rows, newest first."""
 
-    repository: str = ""
+    repository: str = Field(default="", max_length=1024, pattern="^[^\\x00]*$")
     limit: int = Field(default=50, ge=1, le=1000)
 
 

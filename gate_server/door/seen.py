@@ -11,7 +11,8 @@ from gate_server.model import Check, Revert
 
 def seen_check(check_id: str) -> Check:
     """Return a check; raises `NotFound`, the same whether there is none or it is not theirs to see."""
-    check = services().store.checks.get(check_id)
+    # Ids are letters and digits; PostgreSQL refuses to look for a NUL.
+    check = services().store.checks.get(check_id) if check_id.isalnum() else None
     if check is None or not sees(check.repository, check.destination):
         raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
     return check
@@ -29,7 +30,7 @@ def seen_checks(limit: int, repository: str = "") -> list[Check]:
 
 def seen_revert(revert_id: str) -> Revert:
     """Return a revert; raises `NotFound` as for a check."""
-    revert = services().store.reverts.get(revert_id)
+    revert = services().store.reverts.get(revert_id) if revert_id.isalnum() else None
     if revert is None or not sees(revert.repository, revert.branch):
         raise NotFound(f"there is no revert {revert_id}", "the first page and GET /api/v1/reverts list them")
     return revert

@@ -371,6 +371,32 @@ def test_an_admin_of_a_repository_installs_there(services: Services) -> None:
         assert connection.execute(sql("SELECT principal FROM registrations")).scalars().all() == ["eve"]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_names_that_no_database_holds_are_not_there(
+    services_with: MakeServices, kind: str, request: pytest.FixtureRequest
+) -> None:
+    database = {}
+    if kind == "postgresql":
+        database = {"database_url": request.getfixturevalue("postgres").new_database()}
+    services = services_with(**database)
+    machine, browser = client(services, API_TOKEN), client(services)
+    sign_in(browser, API_TOKEN)
+    for name in ("%00", "a%00b", "%F0%9F%92%A9", "a b", "x" * 3000, "%ED%A0%80"):
+        for by, path in (
+            (machine, "/api/v1/checks/"),
+            (machine, "/api/v1/reverts/"),
+            (browser, "/checks/"),
+            (browser, "/reverts/"),
+        ):
+            assert by.get(path + name).status_code == 404, path + name
+        assert machine.delete("/api/v1/tokens/" + name).status_code == 404
+        listed = machine.get("/api/v1/checks?repository=" + name)
+        assert listed.status_code in (200, 422)
+        wanted = {"name": "ci", "roles": ["reader"], "repositories": ["a\x00"]}
+        assert machine.post("/api/v1/tokens", json=wanted).status_code == 422
+    services.store.engine.dispose()
+
+
 # -- failures, proxies --------------------------------------------------------------------------------
 
 

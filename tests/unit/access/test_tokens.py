@@ -153,6 +153,8 @@ def test_the_last_use_is_written_once_a_minute(store: Store) -> None:
         ("ci", [Role.HOOK, Role.READER], ANYWHERE),
         ("ci", [Role.HOOK, Role.ADMIN], ANYWHERE),
         ("ci", [Role.READER], Scope(("",))),
+        ("ci", [Role.READER], Scope((), ("\x00",))),
+        ("ci", [Role.READER], Scope(("\ud800",))),
     ],
 )
 def test_what_no_token_can_be(store: Store, name: str, roles: list[Role], scope: Scope) -> None:
