@@ -102,7 +102,10 @@ def columns_read(condition: Condition) -> tuple[str, ...]:
 
 
 def mask(condition: Condition, frame: pd.DataFrame, columns: Mapping[str, Column]) -> pd.Series[bool]:
-    """Return which rows the condition selects; a comparison with null selects nothing.
+    """Return which rows the condition selects.
+
+    Null is unequal to every value, as in Great Expectations on pandas: ``!=`` and ``NOT_IN`` select it, no
+    other comparison does. So a row goes unjudged only when its value says so.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def mask(condition: Condition, frame: pd.DataFrame, columns: Mapping[str, Column
         return series.isna() if condition.is_null else series.notna()
     column = columns[condition.column]
     purpose = f"be compared by {condition.operator}"
-    selected = pd.Series(False, index=frame.index)
+    selected = pd.Series(condition.operator in {"!=", "NOT_IN"}, index=frame.index)
     present = unrounded(series[series.notna()])
     if condition.operator in {"IN", "NOT_IN"}:
         values = [as_value(column, value, purpose) for value in condition.parameter]

@@ -29,7 +29,7 @@ def prepared(
     if preparation == "compared":
         return _alike(frame, {column.name: frame[column.name] for column in columns})
     if preparation == "row_sum":
-        terms = {column.name: _sum(frame[column.name], column) for column in columns}
+        terms = {column.name: _addable(frame[column.name], column, len(columns)) for column in columns}
         if less:
             first = columns[0].name
             terms[first] = terms[first].astype("object").map(lambda one: one - less, na_action="ignore")
@@ -72,11 +72,18 @@ def _statistic(series: pd.Series, column: Column) -> pd.Series:
 
 
 def _sum(series: pd.Series, column: Column) -> pd.Series:
+    return _addable(series, column, len(series))
+
+
+def _addable(series: pd.Series, column: Column, terms: int) -> pd.Series:
+    """Return numbers of which sums of `terms` are exact, unless they are floats."""
     if column.family is Family.DECIMAL:  # Great Expectations would make floats of Decimals
         return series.astype("object").map(Fraction, na_action="ignore").astype("object")
-    if pd.api.types.is_integer_dtype(series.dtype) and _largest(series) * max(len(series), 1) > _DOUBLE_EXACT:
+    if pd.api.types.is_float_dtype(series.dtype):  # in pandas' nullable type inf - inf is NA, no number
+        return series.astype("float64")
+    if pd.api.types.is_integer_dtype(series.dtype) and _largest(series) * terms > _DOUBLE_EXACT:
         return series.astype("object")
-    return unrounded(series)
+    return series
 
 
 def _difference(series: pd.Series, column: Column) -> pd.Series:

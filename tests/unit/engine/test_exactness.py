@@ -97,7 +97,9 @@ def test_bounds(kind: str, kwargs: dict[str, Any], values: Any, success: bool, a
         ("multicolumn_sum_to_equal", {"sum_total": 1.5}, [[D("0.5"), None], [1, None]], True),
         ("multicolumn_sum_to_equal", {"sum_total": 1e17}, [[D("100000000000000000")], [D("0.01")]], False),
         ("multicolumn_sum_to_equal", {"sum_total": 0}, [[2**63 - 1], [2**63 - 1], [2]], False),
+        ("multicolumn_sum_to_equal", {"sum_total": 2**53}, [[2**53], [1]], False),
         ("multicolumn_sum_to_equal", {"sum_total": 1.5}, [[D("0.5")], [1.0]], True),
+        ("multicolumn_sum_to_equal", {"sum_total": 1.5}, [[float("inf")], [float("-inf")]], False),
     ],
 )
 def test_columns_among_themselves(
