@@ -31,6 +31,12 @@ class Way:
         """What a process needs in its environment to take this way."""
         return {**self.server.environment, "LAKECTL_SERVER_ENDPOINT_URL": self.url}
 
+    def hold(self) -> None:
+        """Hold data from now on."""
+        self.free.clear()
+        while self.reached.acquire(blocking=False):
+            pass
+
     def wait_until_reached(self) -> None:
         """Wait until data is asked for, once more."""
         assert self.reached.acquire(timeout=60), "no data was asked for"

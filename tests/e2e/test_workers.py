@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,52 @@ WAIT_S = 60.0
 FAILED = (412, "FAIL")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@dataclass
+class Company:
+    """Two gates and a worker alone on one database, all on a way to lakeFS that can be held."""
+
+    one: Gate
+    two: Gate
+    way: Way
+    store: Store
+    logs: list[Path]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Give what makes a database."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/gate.db"
-    return str(request.getfixturevalue("postgres").new_database())
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('database')}/gate.db"
+    made: Callable[[], str] = request.getfixturevalue("postgres").new_database
+    return made
+
+
+@pytest.fixture(scope="module")
+def running(
+    server: RunningServer, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Company]:
+    folder = tmp_path_factory.mktemp("company")
+    settings = settings_of(new_database())
+    store = open_store(settings["GATE_DATABASE_URL"])
+    with (
+        holding_way(server) as way,
+        running_gate(way.environment, folder / "one", **settings) as one,
+        running_gate(way.environment, folder / "two", **settings) as two,
+        running_worker(way.environment, folder / "worker", **settings),
+    ):
+        until(lambda: store.workers.alive() == 3)
+        logs = [one.log, two.log, folder / "worker" / "worker.log"]
+        yield Company(one, two, way, store, logs)
+    store.engine.dispose()
+
+
+@pytest.fixture
+def company(running: Company) -> Company:
+    """Give the company, the way held."""
+    running.way.hold()
+    return running
 
 
 @pytest.fixture
@@ -40,35 +82,33 @@ def way(server: RunningServer) -> Iterator[Way]:
 
 
 @pytest.fixture
-def settings(database_url: str) -> dict[str, str]:
-    return {"GATE_DATABASE_URL": database_url, "GATE_LEASE_S": LEASE_S}
+def settings(new_database: Callable[[], str]) -> dict[str, str]:
+    return settings_of(new_database())
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = open_store(database_url)
+def store(settings: dict[str, str]) -> Iterator[Store]:
+    opened = open_store(settings["GATE_DATABASE_URL"])
     yield opened
     opened.engine.dispose()
 
 
+def settings_of(database_url: str) -> dict[str, str]:
+    return {"GATE_DATABASE_URL": database_url, "GATE_LEASE_S": LEASE_S}
+
+
 @contextmanager
-def running_worker(lakefs: dict[str, str], folder: Path, store: Store, **settings: str) -> Iterator[int]:
-    """Run `gate worker` beside a gate, until the block ends."""
-    alive = store.workers.alive()
+def running_worker(lakefs: dict[str, str], folder: Path, **settings: str) -> Iterator[None]:
+    """Run `gate worker` until the block ends."""
     folder.mkdir()
     environment = gate_environment(lakefs, folder, **settings)
+    command = [*GATE_COMMAND, "worker"]
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
-            [*GATE_COMMAND, "worker"],
-            env=environment,
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
+            command, env=environment, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
     try:
-        until(lambda: store.workers.alive() > alive)
-        yield process.pid
+        yield
     finally:
         process.terminate()
         process.wait(30)
@@ -101,72 +141,88 @@ def answer_of(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["verdict"]
 
 
-def row(store: Store) -> dict[str, Any]:
-    """Return the one check that there is."""
+def row(store: Store, world: World) -> dict[str, Any]:
+    """Return the one check of a repository."""
     with store.engine.connect() as connection:
-        (found,) = connection.execute(text("SELECT * FROM checks")).all()
+        query = text("SELECT * FROM checks WHERE repository = :name")
+        (found,) = connection.execute(query, {"name": world.name}).all()
         return dict(found._mapping)
 
 
-def worker_pid(store: Store) -> int:
-    """Return the process that holds the one check."""
-    return int(row(store)["worker"].split(":")[1])
+def worker_pid(store: Store, world: World) -> int:
+    """Return the process that holds a repository's one check."""
+    return int(row(store, world)["worker"].split(":")[1])
 
 
-def test_a_hook_gets_its_verdict(
-    server: RunningServer, world: World, tmp_path: Path, settings: dict[str, str], store: Store
-) -> None:
-    event = an_event(world)
-    with running_gate(server.environment, tmp_path / "gate", **settings) as gate:
-        assert answer_of(gate.hooks.post("/hooks/lakefs", json=event)) == FAILED
-        assert answer_of(gate.hooks.post("/hooks/lakefs", json=event)) == FAILED
-    assert (row(store)["state"], row(store)["attempt"]) == ("done", 1)
-
-
-def test_another_worker_takes_over_what_a_killed_one_left(
-    way: Way, world: World, tmp_path: Path, settings: dict[str, str], store: Store
-) -> None:
-    event = an_event(world)
-    with (
-        running_gate(way.environment, tmp_path / "gate", **settings) as gate,
-        running_worker(way.environment, tmp_path / "worker", store, **settings),
-        asked(gate, event) as answer,
-    ):
-        way.wait_until_reached()
-        dead = row(store)["worker"]
-        os.kill(worker_pid(store), signal.SIGKILL)
-        way.free.set()
+def test_another_worker_takes_over_what_a_killed_one_left(company: Company, world: World) -> None:
+    with asked(company.one, an_event(world)) as answer:
+        company.way.wait_until_reached()
+        held = row(company.store, world)
+        os.kill(worker_pid(company.store, world), signal.SIGKILL)
+        company.way.free.set()
         assert answer_of(answer.result()) == FAILED
-        assert (row(store)["attempt"], row(store)["handed_back"]) == (2, 0)
-        assert row(store)["worker"] != dead
+    done = row(company.store, world)
+    assert (done["attempt"], done["handed_back"], done["worker"] == held["worker"]) == (2, 0, False)
 
 
-def test_a_worker_that_was_away_writes_nothing_over_the_verdict(
-    way: Way, world: World, tmp_path: Path, settings: dict[str, str], store: Store
-) -> None:
-    event = an_event(world)
-    with (
-        running_gate(way.environment, tmp_path / "gate", **settings) as gate,
-        running_worker(way.environment, tmp_path / "worker", store, **settings),
-        asked(gate, event) as answer,
-    ):
-        way.wait_until_reached()
-        away = worker_pid(store)
+def test_a_worker_that_was_away_writes_nothing_over_the_verdict(company: Company, world: World) -> None:
+    with asked(company.one, an_event(world)) as answer:
+        company.way.wait_until_reached()
+        away = worker_pid(company.store, world)
         os.kill(away, signal.SIGSTOP)
         try:
-            way.free.set()
+            company.way.free.set()
             assert answer_of(answer.result()) == FAILED
-            done = row(store)
-            assert (done["attempt"], worker_pid(store) != away) == (2, True)
+            done = row(company.store, world)
+            assert (done["attempt"], worker_pid(company.store, world) != away) == (2, True)
         finally:
             os.kill(away, signal.SIGCONT)
-        logs = [tmp_path / "gate" / "gate.log", tmp_path / "worker" / "worker.log"]
-        until(
-            lambda: any(
-                '"written": false' in log.read_text() or "check given up" in log.read_text() for log in logs
-            )
-        )
-        assert row(store) == done
+    until(lambda: any(came_back(log, done["id"]) for log in company.logs))
+    assert row(company.store, world) == done
+
+
+def came_back(log: Path, check_id: str) -> bool:
+    """Whether a worker noticed that this check is another's."""
+    lines = [line for line in log.read_text().splitlines() if check_id in line]
+    return any('"written": false' in line or "check given up" in line for line in lines)
+
+
+def test_two_gates_on_one_database_make_one_check_of_one_content(company: Company, world: World) -> None:
+    event = an_event(world)
+    with (
+        asked(company.one, event) as first,
+        asked(company.two, event) as second,
+        asked(company.two, event) as third,
+    ):
+        company.way.wait_until_reached()
+        company.way.free.set()
+        answers = [item.result() for item in (first, second, third)]
+    assert [answer_of(item) for item in answers] == [FAILED] * 3
+    assert {item.json()["check"] for item in answers} == {row(company.store, world)["id"]}
+    assert row(company.store, world)["attempt"] == 1
+
+
+def test_a_database_that_is_away_for_a_moment_loses_no_verdict(company: Company, world: World) -> None:
+    with asked(company.one, an_event(world)) as answer:
+        company.way.wait_until_reached()
+        interrupt(company)
+        assert answer_of(answer.result()) == FAILED
+    assert row(company.store, world)["state"] == "done"
+
+
+def interrupt(company: Company) -> None:
+    """Drop all connections; SQLite has none, so hold its lock while the result is to be written."""
+    engine = company.store.engine
+    if engine.dialect.name == "postgresql":
+        drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        with engine.connect() as connection:
+            dropped = connection.execute(text(f"{drop} AND datname = current_database()")).all()
+        assert len(dropped) >= 3
+        company.way.free.set()
+        return
+    with engine.begin():
+        company.way.free.set()
+        time.sleep(2 * float(LEASE_S))
 
 
 def test_a_check_that_kills_its_workers_ends_as_an_error(
@@ -179,8 +235,8 @@ def test_a_check_that_kills_its_workers_ends_as_an_error(
     ):
         for attempt in (1, 2):
             way.wait_until_reached()
-            assert row(store)["attempt"] == attempt
-            os.kill(worker_pid(store), signal.SIGKILL)
+            assert row(store, world)["attempt"] == attempt
+            os.kill(worker_pid(store, world), signal.SIGKILL)
         assert answer_of(answer.result()) == (503, "ERROR")
         assert "gave up after 2 attempts" in answer.result().json()["summary"]
         # Nobody is told that verdict again: who asks once more starts anew.
@@ -199,30 +255,11 @@ def test_the_end_answers_waiting_hooks_and_hands_the_check_back(
         assert (said.status_code, said.json()["allowed"], said.json()["verdict"]) == (503, False, "")
         assert "merge again" in said.json()["summary"]
         gate.process.wait(30)
-    left = row(store)
+    left = row(store, world)
     assert (left["state"], left["attempt"], left["handed_back"]) == ("queued", 1, 1)
     assert store.workers.alive() == 0
     way.free.set()
     once = settings | {"GATE_MAX_ATTEMPTS": "1"}
     with running_gate(way.environment, tmp_path / "gate", **once) as gate:
         assert answer_of(gate.hooks.post("/hooks/lakefs", json=event)) == FAILED
-        assert (row(store)["id"], row(store)["attempt"]) == (left["id"], 2)
-
-
-def test_two_gates_on_one_database_make_one_check_of_one_content(
-    way: Way, world: World, tmp_path: Path, settings: dict[str, str], store: Store
-) -> None:
-    event = an_event(world)
-    with (
-        running_gate(way.environment, tmp_path / "one", **settings) as one,
-        running_gate(way.environment, tmp_path / "two", **settings) as two,
-        asked(one, event) as first,
-        asked(two, event) as second,
-        asked(two, event) as third,
-    ):
-        way.wait_until_reached()
-        way.free.set()
-        answers = [item.result() for item in (first, second, third)]
-        assert [answer_of(item) for item in answers] == [FAILED] * 3
-        assert {item.json()["check"] for item in answers} == {row(store)["id"]}
-        assert row(store)["attempt"] == 1
+        assert (row(store, world)["id"], row(store, world)["attempt"]) == (left["id"], 2)
