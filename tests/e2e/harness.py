@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 
 from local_lakefs.testing import RunningServer
 
@@ -162,6 +163,12 @@ def until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)
+
+
+def worker_of(gate: Gate) -> psutil.Process:
+    """Return the worker's process."""
+    children = psutil.Process(gate.process.pid).children()
+    return next(item for item in children if item.cmdline()[-1] == "worker")
 
 
 class World:

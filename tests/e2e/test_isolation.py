@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate, until
+from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate, until, worker_of
 
 MB = 1_000_000
 POLICY = """\
@@ -219,9 +219,7 @@ def test_a_killed_worker_leaves_neither_process_nor_folder(world: World, gate: G
     while not (working := children(gate)):
         pass
     left = Path(working[0].cwd())
-    worker = next(
-        item for item in psutil.Process(gate.process.pid).children() if item.cmdline()[-1] == "worker"
-    )
+    worker = worker_of(gate)
     working += worker.children(recursive=True)
     worker.kill()
     assert psutil.wait_procs(working, timeout=10)[1] == []
@@ -229,3 +227,29 @@ def test_a_killed_worker_leaves_neither_process_nor_folder(world: World, gate: G
     assert found["verdict"] == "PASS"
     assert not left.exists()
     assert list(folder.glob("gate-child-*")) == []
+
+
+def test_a_forkserver_that_dies_is_started_again_without_the_gates_secrets(world: World, gate: Gate) -> None:
+    def forkserver() -> psutil.Process:
+        there = worker_of(gate).children()
+        return next(item for item in there if "multiprocessing.forkserver" in " ".join(item.cmdline()))
+
+    world.branch("b", free__a_dot_csv=GOOD)
+    world.branch("c", free__a_dot_csv=BAD)
+    assert gate.ask(world.name, "b")["verdict"] == "PASS"
+    first = forkserver()
+    first.kill()
+    until(lambda: first.status() == psutil.STATUS_ZOMBIE)  # the worker has not looked at it yet
+    assert gate.ask(world.name, "c")["verdict"] == "FAIL"
+    second = forkserver()
+    assert second.pid != first.pid
+    assert not [name for name in second.environ() if name.startswith(("GATE_", "LAKECTL_"))]
+
+
+def test_a_killed_supervisor_leaves_no_process(server: RunningServer, tmp_path: Path) -> None:
+    with running_gate(server.environment, tmp_path) as gate:
+        family = psutil.Process(gate.process.pid).children(recursive=True)
+        assert len(family) >= 2
+        gate.process.kill()
+        _, alive = psutil.wait_procs(family, timeout=30)
+        assert alive == []

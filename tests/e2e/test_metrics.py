@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, running_gate, until
+from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, running_gate, until, worker_of
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +38,6 @@ def figures(gate: Gate) -> dict[tuple[Any, ...], float]:
             assert key not in found, key
             found[key] = sample.value
     return found
-
-
-def worker_of(gate: Gate) -> psutil.Process:
-    """Return the worker's process."""
-    children = psutil.Process(gate.process.pid).children()
-    return next(item for item in children if item.cmdline()[-1] == "worker")
 
 
 def test_metrics_open_to_readers_alone(gate: Gate) -> None:
