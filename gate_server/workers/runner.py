@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ import psutil
 import structlog
 from pydantic import ValidationError
 
-from gate_server.errors import CouldNotTell, LimitOfRun
+from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Evaluation, EvaluationTask, Limits, Problem, load
 from gate_server.telemetry.metrics import children_stopped, lakefs_called
@@ -42,6 +43,8 @@ from gate_server.workers.child import (
 from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
 from gate_server.workers.stopping import go_on
 
+# A Unix socket's path holds 107 characters; multiprocessing adds 32 to the folder's.
+MOST_TEMPDIR = 75
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
 START_S = 60.0
@@ -153,6 +156,11 @@ class Runner:
 
 def _ensure_forkserver() -> None:
     """Start the forkserver, also one that died, without the gate's secrets in the environment of children."""
+    if len(tempfile.gettempdir()) > MOST_TEMPDIR:
+        raise ConfigError(
+            f"the folder for temporary files has a name of over {MOST_TEMPDIR} characters: no socket fits in",
+            "set TMPDIR to a shorter one",
+        )
     multiprocessing.set_forkserver_preload(["gate_server.workers.preload"])
     secrets = {name: value for name, value in os.environ.items() if name.startswith(SECRETS)}
     try:

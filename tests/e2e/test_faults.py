@@ -245,3 +245,14 @@ def test_a_wrong_policy_is_refused_with_file_and_line(
 def test_the_policy_that_users_copy_is_right(server: RunningServer, tmp_path: Path) -> None:
     done = run_gate("suites", "lint", env=gate_environment(server.environment, tmp_path), cwd=ROOT)
     assert done.returncode == 0, done
+
+
+def test_a_folder_for_temporary_files_that_no_socket_fits_in_is_said(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+    environment = gate_environment(server.environment, tmp_path, TMPDIR=str(long))
+    done = run_gate("suites", "lint", env=environment)
+    assert done.returncode == 2, done
+    assert "TMPDIR" in done.stdout + done.stderr
