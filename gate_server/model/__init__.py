@@ -1,0 +1,79 @@
+"""The words of the gate as types. They mean the same in code, API, CLI, pages and tables.
+
+The way of the data: Event -> Candidate -> Check -> Changes -> Plan -> Evaluations -> Verdict; no step
+reaches back. All are frozen; pydantic's `TypeAdapter` turns them into JSON and back (`dump`, `load`).
+"""
+
+from gate_server.model.access import Principal, Role, Scope, Token
+from gate_server.model.codec import digest, dump, load
+from gate_server.model.memory import Ask, Check
+from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
+from gate_server.model.results import Evaluation, Problem, Reason, Result, Verdict
+from gate_server.model.reverts import KeptPath, Revert, RevertPlan
+from gate_server.model.rules import (
+    STRICT,
+    ColumnType,
+    Consequence,
+    Enforcement,
+    Format,
+    Limits,
+    Name,
+    Policy,
+    Rule,
+    Suite,
+    Waiver,
+)
+from gate_server.model.versions import (
+    Candidate,
+    Change,
+    ChangeKind,
+    Changes,
+    Commit,
+    Event,
+    ObjectIdentity,
+    StoredObject,
+)
+
+__all__ = [
+    "STRICT",
+    "Ask",
+    "Candidate",
+    "Change",
+    "ChangeKind",
+    "Changes",
+    "Check",
+    "ColumnType",
+    "Commit",
+    "Consequence",
+    "DeclaredOutcome",
+    "Enforcement",
+    "Evaluation",
+    "EvaluationTask",
+    "Event",
+    "Format",
+    "KeptPath",
+    "Limits",
+    "Name",
+    "ObjectIdentity",
+    "Obligation",
+    "Outcome",
+    "Plan",
+    "Policy",
+    "Principal",
+    "Problem",
+    "Reason",
+    "Result",
+    "Revert",
+    "RevertPlan",
+    "Role",
+    "Rule",
+    "Scope",
+    "StoredObject",
+    "Suite",
+    "Token",
+    "Verdict",
+    "Waiver",
+    "digest",
+    "dump",
+    "load",
+]

@@ -1,0 +1,76 @@
+"""What must be evaluated before there can be a verdict, and what needs no evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gate_server.model.rules import Rule, Suite
+from gate_server.model.versions import StoredObject
+
+
+class Outcome(StrEnum):
+    """The four verdicts."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    WARN = "WARN"
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """One rule on one target: what must be evaluated before there can be a PASS.
+
+    ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5).
+    """
+
+    number: int
+    rule: str
+    target: str
+    objects: tuple[StoredObject, ...]
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """An obligation with all that evaluating it takes."""
+
+    rule: Rule
+    suite: Suite
+    obligation: Obligation
+
+
+@dataclass(frozen=True)
+class DeclaredOutcome:
+    """What the plan already knows without reading data. ``rule`` is empty where no rule is concerned."""
+
+    kind: Literal[
+        "unmatched",
+        "deleted",
+        "required",
+        "lost",
+        "linked",
+        "conflict",
+        "gate_files",
+        "canary",
+        "no_commit_id",
+    ]
+    outcome: Outcome
+    message: str
+    rule: str = ""
+    path: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every obligation (rule x target) and every declared outcome."""
+
+    obligations: tuple[Obligation, ...] = ()
+    declared: tuple[DeclaredOutcome, ...] = ()
+    rules: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    changed: int = 0
+    unmatched: int = 0

@@ -1,0 +1,133 @@
+"""What an evaluation found, and the verdict on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gate_server.model.plans import Outcome
+
+
+@dataclass(frozen=True)
+class Result:
+    """One expectation: expected, observed, counts. Holds no cell value but aggregates (D10).
+
+    Parameters
+    ----------
+    number
+        Place in the suite, from 0.
+    expectation
+        Great Expectations' type, such as ``expect_column_values_to_not_be_null``.
+    message
+        One line for people, such as "`_c4` is missing: 5 columns expected, 4 found (`_c0, _c1, _c2, _c3`)".
+    rows
+        Positions (from 0) of the first rows that failed; ``lines`` the physical lines in the file (from 1).
+    vacuous
+        Nothing was looked at: a condition that selects no row, an all-null column.
+    detail
+        The rest of Great Expectations' result format, without values.
+    """
+
+    number: int
+    expectation: str
+    success: bool
+    message: str
+    severity: Literal["critical", "warning", "info"] = "critical"
+    column: str = ""
+    expected: str = ""
+    observed: str = ""
+    element_count: int | None = None
+    missing_count: int | None = None
+    unexpected_count: int | None = None
+    unexpected_percent: float | None = None
+    rows: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+    vacuous: bool = False
+    answered_from: str = "great_expectations"
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an evaluation has no answer, or why the data is bad as a whole.
+
+    ``line`` is the physical line (from 1), ``offset_bytes`` the place in the bytes, where known.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    path: str = ""
+    line: int | None = None
+    offset_bytes: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The message with its place, where it does not say it already."""
+        if self.line is not None and f"line {self.line}" not in self.message:
+            return f"{self.message} (line {self.line})"
+        if self.line is None and self.offset_bytes is not None and "byte" not in self.message:
+            return f"{self.message} (at byte {self.offset_bytes:,})"
+        return self.message
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of one obligation; immutable.
+
+    ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
+    tell, never cached).
+    """
+
+    status: Literal["answered", "unreadable", "limit_of_data", "error"]
+    results: tuple[Result, ...] = ()
+    problem: Problem | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    bytes_read: int = 0
+    duration_s: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the target holds no row."""
+        return self.status == "answered" and self.rows == 0
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One line of a verdict."""
+
+    outcome: Outcome
+    message: str
+    rule: str = ""
+    path: str = ""
+    hint: str = ""
+    expectation: str = ""
+    waived_by: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """PASS, WARN, FAIL (the data is bad) or ERROR (could not tell), with reasons, strongest first."""
+
+    outcome: Outcome
+    allowed: bool
+    reasons: tuple[Reason, ...] = ()
+    rules: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    reports: tuple[Reason, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one line."""
+        if not self.reasons:
+            return (
+                f"{self.outcome}: {len(self.rules)} rules hold"
+                if self.rules
+                else f"{self.outcome}: no rule applies"
+            )
+        first = self.reasons[0]
+        where = f" in {first.path}" if first.path and first.path not in first.message else ""
+        more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""
+        return f"{self.outcome}: {first.message}{where}{more}"

@@ -1,0 +1,131 @@
+"""A policy as it is written: rules, their formats and limits, waivers, suites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from gate_server.model.codec import digest
+
+STRICT = ConfigDict(extra="forbid")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "timestamp"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the bytes of an object become a table.
+
+    ``types`` maps a column to a type; without it and without ``infer`` every CSV column is text.
+    """
+
+    __pydantic_config__ = STRICT
+
+    type: Literal["csv", "parquet"]
+    header: bool = True
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    infer: bool = False
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one obligation. The first five are limits of the data (FAIL), the rest of the run (ERROR)."""
+
+    __pydantic_config__ = STRICT
+
+    size_bytes: Annotated[int, Field(gt=0)] = 2_000_000_000
+    decompressed_bytes: Annotated[int, Field(gt=0)] = 4_000_000_000
+    rows: Annotated[int, Field(gt=0)] = 100_000_000
+    columns: Annotated[int, Field(gt=0)] = 10_000
+    field_bytes: Annotated[int, Field(gt=0)] = 1_000_000
+    time_s: Annotated[float, Field(gt=0)] = 300.0
+    memory_bytes: Annotated[int, Field(gt=0)] = 4_000_000_000
+    disk_bytes: Annotated[int, Field(gt=0)] = 8_000_000_000
+
+
+class Enforcement(StrEnum):
+    """What a rule may do."""
+
+    BLOCK = "block"
+    WARN = "warn"
+    OFF = "off"
+
+
+Consequence = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which objects of which repositories and branches a suite judges. ``line`` is its line in the policy."""
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    suite: Name
+    format: Format
+    scope: Literal["object", "dataset"] = "object"
+    dataset: str = ""
+    repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    enforcement: Enforcement = Enforcement.BLOCK
+    on_error: Literal["block", "warn"] = "block"
+    on_empty: Consequence = "fail"
+    on_delete: Consequence = "warn"
+    required: tuple[str, ...] = ()
+    linked: Literal["fail", "allow"] = "fail"
+    hidden: Literal["judge", "skip"] = "judge"
+    limits: Limits = field(default_factory=Limits)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Somebody answers for bad data under a rule until it expires."""
+
+    __pydantic_config__ = STRICT
+
+    rule: Name
+    owner: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    expires: datetime
+    paths: tuple[str, ...] = ("**",)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as its file says it: Great Expectations' JSON. ``lines`` are those of its expectations."""
+
+    name: str
+    content: Mapping[str, Any]
+    path: str = ""
+    lines: tuple[int, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Digest of the content: what a cached evaluation is keyed by."""
+        return digest(self.content)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A whole `gate.yaml` with its suites. ``digest`` covers both."""
+
+    rules: tuple[Rule, ...]
+    suites: Mapping[str, Suite]
+    judge: Literal["result", "source"] = "result"
+    unmatched: Consequence = "pass"
+    waivers: tuple[Waiver, ...] = ()
+    path: str = ""
+    digest: str = ""
