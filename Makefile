@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+# End-to-end tests wait more than they work: three at a time suit two cores.
+TEST_JOBS ?= 3
+PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo setup test lint unit contract e2e bench lock clean
@@ -39,13 +42,13 @@ lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
 	@$(BIN)/lint-imports
 
 unit: $(VENV)/.dev ## policy, engine, store and the parts of the embedded lakeFS
-	@$(BIN)/pytest tests/unit
+	@$(PYTEST) tests/unit
 
 contract: $(VENV)/.dev ## what lakeFS does, held against the embedded server (and a real one: GATE_TEST_LAKEFS_URL)
-	@$(BIN)/pytest tests/contract
+	@$(PYTEST) tests/contract
 
 e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
-	@$(BIN)/pytest tests/e2e
+	@$(PYTEST) tests/e2e
 
 bench: $(VENV)/.dev ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks
