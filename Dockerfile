@@ -20,6 +20,7 @@ COPY actions actions
 COPY hooks hooks
 COPY expectations expectations
 COPY local_lakefs local_lakefs
+COPY gate_client gate_client
 COPY gate_server gate_server
 RUN /opt/gate/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 

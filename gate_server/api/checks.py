@@ -7,19 +7,20 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_server.api.bodies import (
-    CheckPath,
+from gate_client.wire import (
+    CheckBody,
     CheckRequest,
+    ChecksBody,
     ErrorBody,
     ListQuery,
+    VerdictBody,
     WaitQuery,
-    check_body,
-    verdict_body,
 )
+from gate_server.api.bodies import CheckPath, check_body, verdict_body
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_check, seen_checks
-from gate_server.model import Check, Verdict
+from gate_server.model import Check, Verdict, dump
 
 checks = APIBlueprint("checks", __name__, url_prefix="/api/v1/checks")
 ERRORS: dict[str | int | HTTPStatus, Any] = {
@@ -31,7 +32,9 @@ ERRORS: dict[str | int | HTTPStatus, Any] = {
 }
 
 
-@checks.post("", responses=ERRORS, summary="Judge a merge before it is made")
+@checks.post(
+    "", responses={200: VerdictBody, 202: VerdictBody, **ERRORS}, summary="Judge a merge before it is made"
+)
 def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int]:
     """Judge what a merge would make; 200 with the verdict, 202 while the check runs."""
     allow(body.repository, body.destination)
@@ -44,14 +47,14 @@ def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int
     return verdict_body(verdict, check), 200 if verdict else 202
 
 
-@checks.get("", responses=ERRORS, summary="The newest checks")
+@checks.get("", responses={200: ChecksBody, **ERRORS}, summary="The newest checks")
 def list_checks(query: ListQuery) -> dict[str, Any]:
     """Return checks, newest first."""
     found = seen_checks(query.limit, query.repository)
     return {"checks": [verdict_body(check.verdict, check) | _names(check) for check in found]}
 
 
-@checks.get("/<string:check_id>", responses=ERRORS, summary="One check with every result")
+@checks.get("/<string:check_id>", responses={200: CheckBody, **ERRORS}, summary="One check with every result")
 def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
     """Return a check; `?wait=SECONDS` waits for its verdict."""
     check, verdict = _awaited(seen_check(path.check_id), query.wait)
@@ -72,5 +75,5 @@ def _names(check: Check) -> dict[str, Any]:
         "destination": check.destination,
         "source_name": check.source_name,
         "state": check.state,
-        "created_at": check.created_at.isoformat(),
+        "created_at": dump(check.created_at),
     }

@@ -6,19 +6,24 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
+from gate_client.wire import ErrorBody, HealthBody, ReadinessBody
 from gate_server.door.context import services
 from gate_server.errors import CouldNotTell, GateError
 
 health = APIBlueprint("health", __name__)
 
 
-@health.get("/healthz", summary="The process is up")
+@health.get("/healthz", responses={200: HealthBody}, summary="The process is up")
 def healthz() -> dict[str, Any]:
     """Answer as long as the process does."""
     return {"status": "ok"}
 
 
-@health.get("/readyz", summary="Database and lakeFS answer, a worker is alive")
+@health.get(
+    "/readyz",
+    responses={200: ReadinessBody, 503: ErrorBody},
+    summary="Database and lakeFS answer, a worker is alive",
+)
 def readyz() -> dict[str, Any]:
     """Answer 200 when the gate can judge, else 503 with what is missing."""
     here = services()

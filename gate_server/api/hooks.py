@@ -8,7 +8,8 @@ from typing import Any
 from flask import request
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_server.api.bodies import ErrorBody, VerdictBody, verdict_body
+from gate_client.wire import ErrorBody, VerdictBody
+from gate_server.api.bodies import verdict_body
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.lakefs.events import parse_event

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_server.api.bodies import ErrorBody, InstallationRequest, RegistrationRequest
+from gate_client.wire import ErrorBody, InstallationBody, InstallationRequest, RegistrationRequest
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 
@@ -15,7 +15,11 @@ installations = APIBlueprint("installations", __name__, url_prefix="/api/v1")
 ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 403: ErrorBody, 422: ErrorBody, 503: ErrorBody}
 
 
-@installations.post("/registrations", responses=ERRORS, summary="Announce a change of the gate's files")
+@installations.post(
+    "/registrations",
+    responses={201: RegistrationRequest, **ERRORS},
+    summary="Announce a change of the gate's files",
+)
 def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
     """Let exactly this merge change the gate's files."""
     allow(body.repository, None)  # a merge into whichever branch
@@ -25,7 +29,9 @@ def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
     return body.model_dump(), 201
 
 
-@installations.put("/installations", responses=ERRORS, summary="Record what was installed")
+@installations.put(
+    "/installations", responses={200: InstallationBody, **ERRORS}, summary="Record what was installed"
+)
 def record(body: InstallationRequest) -> dict[str, Any]:
     """Remember the installed files, so that a revert can put them back."""
     allow(body.repository, body.branch)

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_server.api.bodies import ErrorBody, ListQuery, RevertPath, RevertRequest
+from gate_client.wire import ErrorBody, ListQuery, OneRevertBody, RevertAnswer, RevertRequest, RevertsBody
+from gate_server.api.bodies import RevertPath
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_revert, seen_reverts
@@ -26,7 +27,11 @@ ERRORS: dict[str | int | HTTPStatus, Any] = {
 }
 
 
-@reverts.post("", responses=ERRORS, summary="Put a branch back, or show what that would change")
+@reverts.post(
+    "",
+    responses={200: RevertAnswer, 201: RevertAnswer, **ERRORS},
+    summary="Put a branch back, or show what that would change",
+)
 def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
     """Revert in one call: 200 with the plan for a dry run, 201 with what was done."""
     allow(body.repository, body.branch)
@@ -47,14 +52,14 @@ def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
     return {"plan": dump(plan), "revert": dump(done)}, status
 
 
-@reverts.get("", responses=ERRORS, summary="The newest reverts")
+@reverts.get("", responses={200: RevertsBody, **ERRORS}, summary="The newest reverts")
 def list_reverts(query: ListQuery) -> dict[str, Any]:
     """Return reverts, newest first."""
     found = seen_reverts(query.limit, query.repository)
     return {"reverts": [dump(item) for item in found]}
 
 
-@reverts.get("/<string:revert_id>", responses=ERRORS, summary="One revert")
+@reverts.get("/<string:revert_id>", responses={200: OneRevertBody, **ERRORS}, summary="One revert")
 def one_revert(path: RevertPath) -> dict[str, Any]:
     """Return what a revert did."""
     return {"revert": dump(seen_revert(path.revert_id))}

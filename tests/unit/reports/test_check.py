@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gate_server.api.bodies import VerdictBody
+from gate_client.wire import VerdictBody
 from gate_server.model import (
     Check,
     DeclaredOutcome,

@@ -1,0 +1,326 @@
+"""What can be asked of a gate, noun by noun, without the I/O (see `exchange`). The clients are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from gate_client.errors import CouldNotTell, NotReverted, StillRunning, UsageError
+from gate_client.exchange import Connection, Flow, Pause, Request, exchange
+from gate_client.failures import require_allowed
+from gate_client.wire import (
+    CheckBody,
+    CheckRequest,
+    CheckRow,
+    ChecksBody,
+    HealthBody,
+    InstallationBody,
+    InstallationRequest,
+    ListQuery,
+    NewTokenBody,
+    OneRevertBody,
+    OneTokenBody,
+    ReadinessBody,
+    RegistrationRequest,
+    RevertAnswer,
+    RevertBody,
+    RevertRequest,
+    RevertsBody,
+    RoleName,
+    Sent,
+    TokenBody,
+    TokenRequest,
+    TokensBody,
+    VerdictBody,
+)
+
+S = TypeVar("S", bound=Sent)
+
+CHECKS = "/api/v1/checks"
+REVERTS = "/api/v1/reverts"
+TOKENS = "/api/v1/tokens"
+ONE_WAIT_S = 30.0
+BETWEEN_WAITS_S = 0.2  # a gate with no place left to wait in answers at once
+GATE_AWAY_PAUSE_S = 1.0
+REVERTED = ("verified", "unchanged")
+
+
+def check(
+    gate: Connection, repository: str, source: str, destination: str, *, wait_s: float = 0.0
+) -> Flow[VerdictBody]:
+    """Ask what merging `source` into `destination` would be judged as; nothing is merged.
+
+    Asking again joins the check that runs.
+
+    Parameters
+    ----------
+    wait_s
+        How long to wait for the verdict; it is empty where the check still runs then.
+    """
+    body = _checked(CheckRequest, repository=repository, source=source, destination=destination)
+    asked = Request("POST", CHECKS, body, {"wait": wait_s}, wait_s=wait_s)
+    return (yield from exchange(gate, asked, VerdictBody))
+
+
+def wait_for_check(gate: Connection, check_id: str, *, timeout_s: float = 600.0) -> Flow[CheckBody]:
+    """Wait for a check's verdict; a gate that is away meanwhile is waited for too.
+
+    Raises
+    ------
+    StillRunning
+        When there is no verdict in time; `CouldNotTell` when the gate is away at that time.
+    """
+    deadline = gate.clock() + timeout_s
+    while True:
+        left_s = max(0.0, deadline - gate.clock())
+        try:
+            found = yield from get_check(gate, check_id, wait_s=min(left_s, ONE_WAIT_S))
+        except CouldNotTell:
+            if not left_s:
+                raise
+            yield Pause(min(left_s, GATE_AWAY_PAUSE_S))
+            continue
+        if found.verdict:
+            return found
+        if not left_s:
+            late = StillRunning(
+                f"check {check_id} still runs after {timeout_s:g} s",
+                f"look at {found.report}, or wait for it again",
+            )
+            late.check_id = check_id
+            raise late
+        yield Pause(BETWEEN_WAITS_S)
+
+
+def judge(
+    gate: Connection, repository: str, source: str, destination: str, *, timeout_s: float = 600.0
+) -> Flow[CheckBody]:
+    """Ask as `check` does, and wait for the verdict; the whole check, whatever the verdict.
+
+    Raises
+    ------
+    StillRunning
+        When there is no verdict in time.
+    """
+    asked = yield from check(gate, repository, source, destination, wait_s=min(timeout_s, ONE_WAIT_S))
+    if asked.check:
+        return (yield from wait_for_check(gate, asked.check, timeout_s=timeout_s))
+    return CheckBody.model_validate(asked.model_dump())  # no check can be made: a conflict, for instance
+
+
+def require(
+    gate: Connection, repository: str, source: str, destination: str, *, timeout_s: float = 600.0
+) -> Flow[CheckBody]:
+    """Judge as `judge` does, and return only what is allowed.
+
+    Raises
+    ------
+    GateRefused
+        When the data is bad; with the check and what failed.
+    CouldNotTell
+        When no judgement was possible, or not in time.
+    """
+    judged = yield from judge(gate, repository, source, destination, timeout_s=timeout_s)
+    return require_allowed(judged, f"lakefs://{repository}/{source} into {destination}")
+
+
+def get_check(gate: Connection, check_id: str, *, wait_s: float = 0.0) -> Flow[CheckBody]:
+    """Return a check with every result; `wait_s` waits for its verdict.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    request = Request("GET", f"{CHECKS}/{_id(check_id)}", params={"wait": wait_s}, wait_s=wait_s)
+    return (yield from exchange(gate, request, CheckBody))
+
+
+def list_checks(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[CheckRow]]:
+    """Return the newest checks, newest first."""
+    query = _checked(ListQuery, repository=repository, limit=limit)
+    return (yield from exchange(gate, Request("GET", CHECKS, params=query.model_dump()), ChecksBody)).checks
+
+
+def plan_revert(
+    gate: Connection,
+    repository: str,
+    branch: str,
+    to: str,
+    *,
+    reason: str = "",
+    expected_head: str = "",
+    keep: Sequence[str] = (),
+) -> Flow[RevertAnswer]:
+    """Return what `revert` would change; nothing is changed (a dry run)."""
+    body = _checked(
+        RevertRequest,
+        repository=repository,
+        branch=branch,
+        to=to,
+        reason=reason,
+        expected_head=expected_head,
+        keep=list(keep),
+        dry_run=True,
+    )
+    return (yield from exchange(gate, Request("POST", REVERTS, body), RevertAnswer))
+
+
+def revert(
+    gate: Connection,
+    repository: str,
+    branch: str,
+    to: str,
+    *,
+    reason: str = "",
+    expected_head: str = "",
+    keep: Sequence[str] = (),
+) -> Flow[RevertAnswer]:
+    """Put `branch` back to the commit that `to` names, by one new commit.
+
+    Tried again only where the gate says that it changed nothing. After a timeout, read the branch's head
+    before you ask again.
+
+    Parameters
+    ----------
+    expected_head
+        Refuse unless the branch's head is this commit.
+    keep
+        Paths, or patterns of paths, that stay.
+
+    Raises
+    ------
+    NotReverted
+        When the branch is not what was asked for; its ``answer`` says what was done.
+    Conflict
+        When `to` was never the branch's state, or its head is not the expected one.
+    """
+    body = _checked(
+        RevertRequest,
+        repository=repository,
+        branch=branch,
+        to=to,
+        reason=reason,
+        expected_head=expected_head,
+        keep=list(keep),
+    )
+    request = Request("POST", REVERTS, body, again="untouched", accepts=(409,))
+    answer = yield from exchange(gate, request, RevertAnswer)
+    done = answer.revert
+    if done is None or done.state not in REVERTED:
+        state = done.state if done else "not done"
+        error = NotReverted(f"the revert of lakefs://{repository}/{branch} is {state}: {_why(done)}")
+        error.answer = answer
+        raise error
+    return answer
+
+
+def get_revert(gate: Connection, revert_id: str) -> Flow[RevertBody]:
+    """Return what a revert did.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    request = Request("GET", f"{REVERTS}/{_id(revert_id)}")
+    return (yield from exchange(gate, request, OneRevertBody)).revert
+
+
+def list_reverts(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[RevertBody]]:
+    """Return the newest reverts, newest first."""
+    query = _checked(ListQuery, repository=repository, limit=limit)
+    request = Request("GET", REVERTS, params=query.model_dump())
+    return (yield from exchange(gate, request, RevertsBody)).reverts
+
+
+def register_merge(
+    gate: Connection, repository: str, base_commit: str, source_commit: str
+) -> Flow[RegistrationRequest]:
+    """Let exactly this merge change the gate's own files; for an admin's token."""
+    body = _checked(
+        RegistrationRequest, repository=repository, base_commit=base_commit, source_commit=source_commit
+    )
+    return (yield from exchange(gate, Request("POST", "/api/v1/registrations", body), RegistrationRequest))
+
+
+def record_installation(
+    gate: Connection, repository: str, branch: str, files: Mapping[str, str], commit_id: str
+) -> Flow[InstallationBody]:
+    """Have the gate remember the files that it was installed with (text by path); for an admin's token."""
+    body = _checked(
+        InstallationRequest, repository=repository, branch=branch, files=dict(files), commit_id=commit_id
+    )
+    return (yield from exchange(gate, Request("PUT", "/api/v1/installations", body), InstallationBody))
+
+
+def create_token(
+    gate: Connection,
+    name: str,
+    roles: Sequence[RoleName],
+    *,
+    repositories: Sequence[str] = (),
+    branches: Sequence[str] = (),
+    days: int | None = None,
+) -> Flow[NewTokenBody]:
+    """Make a token; its text is in this answer and nowhere else. For an admin's token without limits."""
+    body = _checked(
+        TokenRequest,
+        name=name,
+        roles=list(roles),
+        repositories=list(repositories),
+        branches=list(branches),
+        days=days,
+    )
+    # Never again: the first one may have been made, and nobody would know its text.
+    return (yield from exchange(gate, Request("POST", TOKENS, body, again="never"), NewTokenBody))
+
+
+def list_tokens(gate: Connection) -> Flow[list[TokenBody]]:
+    """Return all tokens, newest first, without their texts."""
+    return (yield from exchange(gate, Request("GET", TOKENS), TokensBody)).tokens
+
+
+def revoke_token(gate: Connection, token_id: str) -> Flow[TokenBody]:
+    """End a token, and the sessions made from it.
+
+    Raises
+    ------
+    NotFound
+        When there is none.
+    """
+    return (yield from exchange(gate, Request("DELETE", f"{TOKENS}/{_id(token_id)}"), OneTokenBody)).token
+
+
+def health(gate: Connection) -> Flow[HealthBody]:
+    """Return whether the gate is up."""
+    return (yield from exchange(gate, Request("GET", "/healthz"), HealthBody))
+
+
+def readiness(gate: Connection) -> Flow[ReadinessBody]:
+    """Return whether the gate can judge; raises `CouldNotTell` with what is missing."""
+    return (yield from exchange(gate, Request("GET", "/readyz", again="never"), ReadinessBody))
+
+
+def _id(text: str) -> str:
+    if text in ("", ".", ".."):  # an HTTP client would fold these away, and another thing would be asked for
+        raise UsageError(f"{text!r} is no id")
+    return quote(text, safe="")
+
+
+def _checked(body: type[S], **fields: Any) -> S:
+    try:
+        return body(**fields)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise UsageError(wrong) from error
+
+
+def _why(done: RevertBody | None) -> str:
+    return (done.message if done else "") or "the gate says no more"
