@@ -1,4 +1,4 @@
-"""Every expectation of Great Expectations' core: what it needs, or why it is not offered here.
+"""Every expectation of Great Expectations' core, and ours: what it needs, or why it is not offered here.
 
 Checked against the installed Great Expectations by a test, so that a new core expectation is a decision.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gate_server.engine.families import ANY, NUMERIC, ORDERED, SCALAR, TEXT, Family
+from gate_server.model import COMPARES
 
 Kind = Literal["table", "map", "aggregate", "pair", "multicolumn"]
 # How columns are handed over, see `frames`.
@@ -51,6 +52,7 @@ OFFERED: dict[str, Offer] = {
     "expect_table_columns_to_match_set": Offer("table"),
     "expect_table_row_count_to_be_between": Offer("table"),
     "expect_table_row_count_to_equal": Offer("table"),
+    COMPARES: Offer("table"),
     "expect_column_type_to_be": Offer("aggregate", looks_at_nulls=True),
     # -- each value of a column
     "expect_column_values_to_be_null": Offer("map", looks_at_nulls=True),

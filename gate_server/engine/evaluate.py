@@ -18,30 +18,51 @@ from gate_server.model import Evaluation, Format, Limits, Problem, Suite
 
 
 def evaluate(
-    suite: Suite, objects: Sequence[DataObject], fmt: Format, parameters: Mapping[str, Any], limits: Limits
+    suite: Suite,
+    objects: Sequence[DataObject],
+    fmt: Format,
+    parameters: Mapping[str, Any],
+    limits: Limits,
+    reference: Sequence[DataObject] = (),
 ) -> Evaluation:
     """Judge `objects`, as one table in their order, by `suite`.
 
     Never raises for bad data. ``unreadable`` and ``limit_of_data`` say that the data is bad, ``error`` that
     it could not be told; no text holds a cell value. ``answered`` holds one result for each expectation,
-    but none when all objects are without content.
+    but none when all objects are without content. `reference` is what the destination holds, for suites that
+    compare with it.
     """
     started = time.monotonic()
-    allowance = Allowance(limits)
+    allowance, other_allowance = Allowance(limits), Allowance(limits)
     path = objects[0].path if objects else ""
     try:
-        evaluation = _evaluate(suite, objects, fmt, parameters, allowance)
+        rows = _rows_of(reference, fmt, other_allowance) if suite.compares else 0
+        evaluation = _evaluate(suite, objects, fmt, parameters, allowance, rows)
     except ReadFailure as failure:
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
     except Unanswered as error:
         evaluation = _error("unanswered", str(error), path)
     except Exception as error:  # whatever it was, it is no pass; its text may hold cell values
         evaluation = _error("engine", f"the evaluation failed ({type(error).__name__})", path)
-    return replace(evaluation, bytes_read=allowance.read_bytes, duration_s=time.monotonic() - started)
+    return replace(
+        evaluation,
+        bytes_read=allowance.read_bytes + other_allowance.read_bytes,
+        duration_s=time.monotonic() - started,
+    )
 
 
 def _error(code: str, message: str, path: str) -> Evaluation:
     return Evaluation("error", problem=Problem(code, message, path=path))
+
+
+def _rows_of(reference: Sequence[DataObject], fmt: Format, allowance: Allowance) -> int:
+    """Return how many rows the destination holds; what cannot be read there is no fault of what is judged."""
+    try:
+        table = read_table(reference, fmt, allowance) if reference else None
+    except ReadFailure as failure:
+        told = failure.problem(reference[0].path).text
+        raise Unanswered(f"what the destination holds could not be counted: {told}") from failure
+    return table.data.num_rows if table else 0
 
 
 def _evaluate(
@@ -50,6 +71,7 @@ def _evaluate(
     fmt: Format,
     parameters: Mapping[str, Any],
     allowance: Allowance,
+    destination_rows: int,
 ) -> Evaluation:
     asked, problems = interpret(suite, parameters)
     problems = [*problems, *format_problems(suite, asked, fmt)]
@@ -61,7 +83,7 @@ def _evaluate(
     if table is None:
         return Evaluation("answered", rows=0)
     found = tuple(table.data.column_names)
-    answers = Judgement(table).judge(asked)
+    answers = Judgement(table, destination_rows).judge(asked)
     if [result.number for result in answers] != list(range(len(suite.content["expectations"]))):
         raise Unanswered("not every expectation has its result")
     return Evaluation("answered", tuple(answers), rows=table.data.num_rows, columns=found)

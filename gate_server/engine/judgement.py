@@ -16,7 +16,7 @@ from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
 from gate_server.engine.run import Answer, Frames, Question, Unanswered
-from gate_server.model import Result
+from gate_server.model import COMPARES, Result
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,16 @@ class _View:
 
 
 class Judgement:
-    """Judges one table.
+    """Judges one table, beside a destination that holds so many rows of it.
 
     Each expectation gets a frame of only the columns it needs: Great Expectations copies whole frames again
     and again. Their names are neutral in it: it finds columns whatever their case and quotes, so that `a`
     would be answered from `A`.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, destination_rows: int = 0) -> None:
         self._table = table
+        self._destination_rows = destination_rows
         self._columns: dict[str, Column] = columns_of(table.data.schema)
         self._whole = table.frame()
         self._selected: dict[conditions.Condition, pd.DataFrame] = {}
@@ -78,6 +79,12 @@ class Judgement:
             return results.missing(one, absent, tuple(self._columns))
         question = Question(one.number, one.type, one.kwargs)
         rows = self._select(one.condition)
+        if one.type == COMPARES:
+            if not self._destination_rows:
+                message = "the destination holds no rows of it: nothing to compare with"
+                return results.own(one, success=True, message=message, vacuous=True)
+            kwargs = {**one.kwargs, "destination_row_count": self._destination_rows}
+            question = replace(question, kwargs=kwargs)
         if one.offer.kind == "table":
             return _View((), one.condition, ""), question
         nulls_only = all(rows[name].isna().all() for name in one.columns)

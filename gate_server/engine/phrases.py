@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gate_server.engine.naming import plain
+from gate_server.model import COMPARES
 
 Kwargs = Mapping[str, Any]
 NAMES_SHOWN = 20
@@ -133,6 +134,11 @@ PHRASES: dict[str, Phrase] = {
     "expect_table_row_count_to_equal": Phrase(
         lambda k: f"have {count(int(k['value']), 'row')}",
         lambda k: f"{count(int(k['value']), 'row')} expected",
+        "row count",
+    ),
+    COMPARES: Phrase(
+        lambda k: f"have {span(k)} times the destination's rows",
+        lambda k: f"{span(k)} times the destination's rows expected",
         "row count",
     ),
     "expect_column_values_to_be_null": _each("hold nulls only", "are not null"),

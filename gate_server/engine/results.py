@@ -18,7 +18,7 @@ from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
 from gate_server.engine.run import ROWS_KEPT, Answer
-from gate_server.model import Result
+from gate_server.model import COMPARES, Result
 
 # What may be passed on of Great Expectations' result format; everything else holds values, or may.
 _COUNTS = (
@@ -113,7 +113,7 @@ def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str])
     )
     unexpected = None if found.get("unexpected_count") is None else int(found["unexpected_count"])
     if asked.offer.kind == "table":
-        message, shown = _table_message(asked, answer, columns, shown)
+        message, shown = _table_message(asked, answer, table, columns, shown)
     elif asked.offer.kind == "aggregate" or unexpected is None or looked_at is None:
         message = _aggregate_message(asked, answer.success, shown)
     else:
@@ -154,7 +154,9 @@ def _where(table: Table, rows: Sequence[int], places: Sequence[tuple[str, int | 
     return f", first in {where}" + (f" of {path}" if len(table.parts) > 1 else "")
 
 
-def _table_message(asked: Asked, answer: Answer, columns: Sequence[str], shown: str) -> tuple[str, str]:
+def _table_message(
+    asked: Asked, answer: Answer, table: Table, columns: Sequence[str], shown: str
+) -> tuple[str, str]:
     """Return message and observed text of an expectation on the table as a whole."""
     kwargs = asked.kwargs
     if asked.type == "expect_column_to_exist":
@@ -166,6 +168,10 @@ def _table_message(asked: Asked, answer: Answer, columns: Sequence[str], shown: 
                 "" if answer.success else f", not {place} (from 0)"
             )
         return text, f"{count(len(columns), 'column')} ({names(columns)})"
+    if asked.type == COMPARES:
+        there = count(int(answer.result["details"]["destination_row_count"]), "row")
+        seen = f"{count(table.data.num_rows, 'row')}, {float(shown):.4g} times the destination's {there}"
+        return (seen if answer.success else f"{PHRASES[asked.type].fault(kwargs)}, {seen} found"), seen
     if asked.type.startswith("expect_table_row_count"):
         text = count(int(shown), "row") if shown else "no row count"
         fault = PHRASES[asked.type].fault(kwargs)

@@ -57,6 +57,7 @@ class ChangeFinder:
             under_rules=_compare(base, result),
             elsewhere=_outside(seen, prefixes),
             result=result,
+            base=base,
             lost=self._lost(candidate, judged, prefixes, result),
             gate_files=tuple(change.path for change in _compare(gate_base, gate_result)),
         )
@@ -93,6 +94,7 @@ class ChangeFinder:
             under_rules=_compare(base, result),
             elsewhere=_outside(seen, prefixes),
             result=result,
+            base=base,
             conflicts=tuple(conflicts),
             gate_files=tuple(sorted(differing)),
         )

@@ -11,6 +11,7 @@ from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation,
 from gate_server.model.results import Evaluation, Problem, Reason, Result, Verdict
 from gate_server.model.reverts import KeptPath, Revert, RevertPlan
 from gate_server.model.rules import (
+    COMPARES,
     STRICT,
     ColumnType,
     Consequence,
@@ -35,6 +36,7 @@ from gate_server.model.versions import (
 )
 
 __all__ = [
+    "COMPARES",
     "STRICT",
     "Ask",
     "Candidate",

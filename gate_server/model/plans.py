@@ -23,6 +23,7 @@ class Outcome(StrEnum):
 class Obligation:
     """One rule on one target: what must be evaluated before there can be a PASS.
 
+    ``reference`` is what the destination holds, for suites that compare with it.
     ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5).
     """
 
@@ -31,6 +32,7 @@ class Obligation:
     target: str
     objects: tuple[StoredObject, ...]
     key: str = ""
+    reference: tuple[StoredObject, ...] = ()
 
 
 @dataclass(frozen=True)

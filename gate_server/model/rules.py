@@ -14,6 +14,9 @@ from gate_server.model.codec import digest
 
 STRICT = ConfigDict(extra="forbid")
 
+# The one expectation that also reads the destination.
+COMPARES = "expect_table_row_count_ratio_to_destination_to_be_between"
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "timestamp"]
 
@@ -65,7 +68,11 @@ Consequence = Literal["pass", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Rule:
-    """Which objects of which repositories and branches a suite judges. ``line`` is its line in the policy."""
+    """Which objects of which repositories and branches a suite judges.
+
+    ``reference`` is the path (a folder for datasets) on the destination that a suite with `COMPARES` holds a
+    target against, the target's own where empty. ``line`` is the rule's line in the policy.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -78,6 +85,7 @@ class Rule:
     repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
     enforcement: Enforcement = Enforcement.BLOCK
     on_error: Literal["block", "warn"] = "block"
     on_empty: Consequence = "fail"
@@ -111,6 +119,12 @@ class Suite:
     content: Mapping[str, Any]
     path: str = ""
     lines: tuple[int, ...] = ()
+
+    @property
+    def compares(self) -> bool:
+        """Whether the destination has to be read as well."""
+        expectations = self.content.get("expectations") or ()
+        return any(isinstance(one, Mapping) and one.get("type") == COMPARES for one in expectations)
 
     @property
     def digest(self) -> str:

@@ -108,6 +108,8 @@ class Changes:
         Paths outside those prefixes which lakeFS's diff shows.
     result
         The listing under the rules' prefixes as main would have it.
+    base
+        The same listing as main has it.
     lost
         Paths that the source added and the result lacks (C3).
     conflicts
@@ -119,6 +121,7 @@ class Changes:
     under_rules: tuple[Change, ...] = ()
     elsewhere: tuple[str, ...] = ()
     result: Mapping[str, StoredObject] = field(default_factory=dict)
+    base: Mapping[str, StoredObject] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     gate_files: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gate_server.errors import ConfigError
-from gate_server.model import Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+from gate_server.model import COMPARES, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
 from gate_server.policy.globs import is_pattern
 
 Read = Callable[[str], bytes]
@@ -84,6 +84,11 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
     ]
     _check_names(name, rules, waivers, findings)
     suites = _suites(name, rules, read, read_suite, findings)
+    findings += [
+        f"{name}:{rule.line}: rule {rule.name}: `reference:` is for suites with {COMPARES}"
+        for rule in rules
+        if rule.reference and rule.suite in suites and not suites[rule.suite].compares
+    ]
     if findings:
         raise PolicyErrors(findings)
     policy = Policy(
@@ -199,6 +204,9 @@ def _rule(
         )
     if rule.scope == "dataset" and rule.dataset and not rule.dataset.endswith("/"):
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is a folder, so it ends with a slash")
+    if rule.reference and rule.reference.endswith("/") is not (rule.scope == "dataset"):
+        kind = "a folder, so it ends with a slash" if rule.scope == "dataset" else "one path, not a folder"
+        findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is {kind}")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
     if rule.format.type == "parquet" and (rule.format.types or rule.format.infer or not rule.format.header):

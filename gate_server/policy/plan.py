@@ -47,6 +47,7 @@ def applied_rules(policy: Policy, repository: str, destination: str) -> Applied:
     rules = tuple(rule for rule in here if rule.enforcement is not Enforcement.OFF)
     patterns = [pattern for rule in rules for pattern in (*rule.paths, *rule.required)]
     patterns += [_dataset_glob(rule.dataset) for rule in rules if rule.scope == "dataset"]
+    patterns += [rule.reference for rule in rules if rule.reference]
     off = tuple(rule.name for rule in here if rule.enforcement is Enforcement.OFF)
     return Applied(rules, off, covering_prefixes(patterns))
 
@@ -84,11 +85,14 @@ def make_plan(
         matched.update(change.path for change in mine)
         declared += _rule_outcomes(rule, candidate, changes, mine)
         for target, objects in _targets(rule, mine, changes.result):
+            compares = policy.suites[rule.suite].compares
+            reference = _reference(rule, target, changes.base) if compares else ()
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
                 declared.append(_linked_outcome(rule, target))
-            key = "" if linked else evaluation_key(policy, rule, objects, engine_version)
-            obligations.append(Obligation(len(obligations), rule.name, target, objects, key))
+            never = linked or any(item.identity.linked for item in reference)
+            key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
+            obligations.append(Obligation(len(obligations), rule.name, target, objects, key, reference))
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
     unmatched = sorted(path for path in everything - matched if not matches(path, GATE_FILES))
     if unmatched and applied.rules and policy.unmatched != "pass":
@@ -111,7 +115,13 @@ def make_plan(
     )
 
 
-def evaluation_key(policy: Policy, rule: Rule, objects: Sequence[StoredObject], engine_version: str) -> str:
+def evaluation_key(
+    policy: Policy,
+    rule: Rule,
+    objects: Sequence[StoredObject],
+    engine_version: str,
+    reference: Sequence[StoredObject] = (),
+) -> str:
     """Digest of all that an evaluation depends on: neither enforcement, nor waivers, nor time (D5)."""
     return digest(
         "evaluation-1",
@@ -122,7 +132,7 @@ def evaluation_key(policy: Policy, rule: Rule, objects: Sequence[StoredObject], 
         rule.format,
         dict(rule.parameters),
         rule.limits,
-        [(item.path, item.identity) for item in objects],
+        *([(item.path, item.identity) for item in items] for items in (objects, reference)),
     )
 
 
@@ -225,15 +235,28 @@ def _targets(
                 yield change.path, (change.new,)
         return
     for prefix in sorted({_root_of(rule, change.path) for change in mine}):
-        parts = tuple(
-            item
-            for path, item in sorted(
-                result.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass")
-            )
-            if path.startswith(prefix) and matches(path, rule.paths) and not _passed_over(item, rule)
-        )
-        if parts:
+        if parts := _parts(rule, prefix, result, rule.paths):
             yield prefix, parts
+
+
+def _reference(rule: Rule, target: str, base: Mapping[str, StoredObject]) -> tuple[StoredObject, ...]:
+    """Return what the destination holds at the rule's reference, by default where the target lies."""
+    place = rule.reference or target
+    if rule.scope == "object":
+        found = [base[place]] if place in base else []
+        return tuple(item for item in found if not _passed_over(item, rule))
+    return _parts(rule, place, base, ("**",) if rule.reference else rule.paths)
+
+
+def _parts(
+    rule: Rule, root: str, listing: Mapping[str, StoredObject], patterns: Sequence[str]
+) -> tuple[StoredObject, ...]:
+    """Return the parts of the dataset at `root`, in the order of its rows."""
+    return tuple(
+        item
+        for path, item in sorted(listing.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass"))
+        if path.startswith(root) and matches(path, patterns) and not _passed_over(item, rule)
+    )
 
 
 def _passed_over(item: StoredObject, rule: Rule) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.objects import open_object
-from gate_server.model import Evaluation, EvaluationTask, Format, Problem, Suite, dump
+from gate_server.model import Evaluation, EvaluationTask, Format, Problem, StoredObject, Suite, dump
 from gate_server.telemetry.requests import begin_request
 from gate_server.workers.parent import end_with_parent
 
@@ -136,17 +136,25 @@ def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluati
     from gate_server.engine.evaluate import evaluate
     from gate_server.engine.objects import DataObject
 
-    objects = [
-        DataObject(
-            path=item.path,
-            size_bytes=item.identity.size_bytes,
-            checksum=item.identity.checksum,
-            open=partial(open_object, lakefs, repository, item.commit_id, item.path),
-        )
-        for item in task.obligation.objects
-    ]
+    def readable(items: Sequence[StoredObject]) -> list[DataObject]:
+        return [
+            DataObject(
+                path=item.path,
+                size_bytes=item.identity.size_bytes,
+                checksum=item.identity.checksum,
+                open=partial(open_object, lakefs, repository, item.commit_id, item.path),
+            )
+            for item in items
+        ]
+
+    rule, obligation = task.rule, task.obligation
     evaluation: Evaluation = evaluate(
-        task.suite, objects, task.rule.format, task.rule.parameters, task.rule.limits
+        task.suite,
+        readable(obligation.objects),
+        rule.format,
+        rule.parameters,
+        rule.limits,
+        readable(obligation.reference),
     )
     return evaluation
 

@@ -29,6 +29,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "expect_table_columns_to_match_set": ({"column_set": COLUMNS[::-1]}, {"column_set": COLUMNS[:5]}),
     "expect_table_row_count_to_be_between": ({"min_value": 6, "max_value": 6}, {"min_value": 7}),
     "expect_table_row_count_to_equal": ({"value": 6}, {"value": 7}),
+    "expect_table_row_count_ratio_to_destination_to_be_between": (
+        {"min_value": 0.5, "max_value": 1.5},
+        {"strict_min": True, "min_value": 1},
+    ),
     "expect_column_type_to_be": ({**N, "type_": "Int64"}, {**N, "type_": "str"}),
     "expect_column_values_to_be_null": ({"column": "nulls", "mostly": 0.1}, N),
     "expect_column_values_to_not_be_null": (N, {"column": "nulls"}),

@@ -57,7 +57,7 @@ def test_what_is_not_offered_is_a_finding(kind: str, make_suite: Any) -> None:
 @pytest.mark.parametrize("holds", [True, False])
 def test_each_expectation_can_hold_and_can_fail(holds: bool, make_suite: Any, make_object: Any) -> None:
     suite = make_suite(*({"type": kind, "kwargs": case[not holds]} for kind, case in CASES.items()))
-    evaluation = evaluate(suite, [make_object(GOOD)], CSV, {}, Limits())
+    evaluation = evaluate(suite, [make_object(GOOD)], CSV, {}, Limits(), [make_object(GOOD)])
     assert evaluation.status == "answered", evaluation.problem
     assert {r.expectation: r.success for r in evaluation.results} == dict.fromkeys(CASES, holds)
     for result in evaluation.results:
@@ -73,7 +73,12 @@ def test_each_expectation_can_hold_and_can_fail(holds: bool, make_suite: Any, ma
 def test_each_expectation_names_its_missing_column(make_suite: Any, make_object: Any) -> None:
     suite = make_suite(*({"type": kind, "kwargs": case[0]} for kind, case in CASES.items()))
     evaluation = evaluate(
-        suite, [make_object(b"other\n1\n")], Format("csv", types={}, infer=True), {}, Limits()
+        suite,
+        [make_object(b"other\n1\n")],
+        Format("csv", types={}, infer=True),
+        {},
+        Limits(),
+        [make_object(b"other\n" + b"1\n" * 10)],
     )
     assert evaluation.status == "answered", evaluation.problem
     for result in evaluation.results:

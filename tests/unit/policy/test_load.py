@@ -80,6 +80,8 @@ def test_the_digest_covers_what_is_said_not_how() -> None:
         ("suite: s", "suite: nope", 5, "p/suites/nope.json: the suite of rule orders is not there"),
         ("name: orders", "name: 'a b'", 5, "should match pattern"),
         ("  branches: [", "  paths: [", 3, "defaults: `paths` is unknown"),
+        ("suite: s", "suite: s\n    reference: a.csv", 5, "`reference:` is for suites with expect_table_row"),
+        ("suite: s", "suite: s\n    reference: a/", 5, "one path, not a folder"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, words: str) -> None:

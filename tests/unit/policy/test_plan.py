@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gate_server.model import (
+    COMPARES,
     Candidate,
     Change,
     ChangeKind,
@@ -225,3 +226,41 @@ def test_an_evaluation_is_keyed_by_what_it_depends_on_and_nothing_else() -> None
     ):
         moved = replace(item, identity=replace(item.identity, **{field: value}))
         assert evaluation_key(policy(a_rule), a_rule, [moved], "1") != key
+
+
+COMPARING = {"s": Suite("s", {"expectations": [{"type": COMPARES, "kwargs": {"max_value": 1.1}}]})}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ["data/a.csv"]),
+        ({"reference": "old/all.csv"}, ["old/all.csv"]),
+        ({"reference": "old/none.csv"}, []),
+        ({"scope": "dataset", "dataset": "data/"}, ["data/a.csv", "data/b.csv"]),
+        ({"scope": "dataset", "dataset": "data/", "reference": "old/"}, ["old/all.csv"]),
+    ],
+)
+def test_what_the_destination_holds_goes_along(more: dict[str, Any], expected: list[str]) -> None:
+    base = {path: stored(path) for path in ("data/a.csv", "data/b.csv", "old/all.csv", "old/_SUCCESS")}
+    base["old/_SUCCESS"] = stored("old/_SUCCESS", 0)
+    a_rule = rule(**more)
+    what = changes(added("data/a.csv", size=11), base=base)
+    comparing = replace(policy(a_rule), suites=COMPARING)
+    (obligation,) = plan(comparing, what).obligations
+    assert [item.path for item in obligation.reference] == expected
+    assert plan(policy(a_rule), what).obligations[0].reference == ()
+    assert set(expected) <= {
+        path for path in base if path.startswith(applied_rules(comparing, "repo", "main").prefixes)
+    }
+
+
+def test_what_is_compared_with_is_part_of_the_key_and_never_linked() -> None:
+    comparing = replace(policy(rule()), suites=COMPARING)
+
+    def key(base: StoredObject) -> str:
+        what = changes(added("data/a.csv", size=11), base={"data/a.csv": base})
+        return plan(comparing, what).obligations[0].key
+
+    assert key(stored("data/a.csv")) not in ("", key(stored("data/a.csv", 9)))
+    assert key(stored("data/a.csv", linked=True)) == ""
