@@ -51,7 +51,8 @@ class Table:
         """
         try:
             frame: pd.DataFrame = self.data.to_pandas(types_mapper=_NULLABLE.get, date_as_object=True)
-        except (pa.ArrowException, ValueError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+            # KeyError: an unknown time zone, where pytz is installed and PyArrow asks it first.
             what = "it holds dates or time zones that cannot be represented"
             raise ReadFailure("unreadable", "values", what, path=self.parts[0].path) from error
         return frame
