@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint unit contract e2e bench lock clean
+.PHONY: help demo setup test lint unit contract e2e prefect bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -33,7 +33,7 @@ setup: $(VENV)/.runtime ## make .venv with what the gate needs
 demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
 	@$(BIN)/gate demo $(if $(LAKEFS_URL),--lakefs-url '$(LAKEFS_URL)') $(if $(STORAGE_NAMESPACE),--storage-namespace '$(STORAGE_NAMESPACE)') $(if $(GATE_PUBLIC_URL),--public-url '$(GATE_PUBLIC_URL)')
 
-test: lint unit contract e2e ## lint, types, layers, unit, contract and end-to-end tests
+test: lint unit contract e2e prefect ## lint, types, layers, unit, contract and end-to-end tests
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check .
@@ -49,6 +49,9 @@ contract: $(VENV)/.dev ## what lakeFS does, held against the embedded server (an
 
 e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
 	@$(PYTEST) tests/e2e
+
+prefect: $(VENV)/.dev ## blocks, tasks and flows on a real Prefect server
+	@$(BIN)/pytest tests/prefect
 
 bench: $(VENV)/.dev ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks
