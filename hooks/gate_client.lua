@@ -1,16 +1,20 @@
--- lakefs-gate: asks the gate about a merge. Version 1.
+-- lakefs-gate: asks the gate about a merge. Version 2.
 --
 -- Runs in lakeFS before a merge. Passes on one answer only: 200 with a JSON object whose "allowed" is true.
 -- All else refuses the merge, with the gate's reason in the error that the user sees. While the check still
--- runs the same event is posted again, which joins the same check.
+-- runs the same event is posted again, which joins the same check. A cut connection is tried again, and so is
+-- a gate that had said "still running" and then is away for a moment, as when it is started again.
 --
 -- args.url         the gate's address, ending in /hooks/lakefs
 -- args.token       the gate's GATE_HOOK_TOKEN
 -- args.max_wait_s  how long to ask again, in seconds
 local hook = require("hook")
 local json = require("encoding/json")
+local time = require("time")
 
 local ASK_S = 20 -- lakeFS gives a request 30 s
+local AWAY_S = 60 -- how long no answer may come, one ask after another
+local PAUSE_S, MOST_PAUSE_S = 1, 8 -- between asks that were answered at once
 local enabled, http = pcall(require, "net/http")
 if not enabled then
   hook.fail("the gate cannot be asked: set actions.lua.net_http_enabled: true on the lakeFS server")
@@ -49,7 +53,18 @@ local function object(body)
   return value
 end
 
--- Returns true when the gate allows the merge; else false, the reason, and whether to ask again.
+-- Whether a status says that something on the way, or the gate itself, is not there just now.
+local function passing(code)
+  return code == 502 or code == 503 or code == 504
+end
+
+-- Returns one of these and the reason:
+-- "allowed"  the merge passes
+-- "running"  the gate has the check, and it is not done
+-- "cut"      no answer came
+-- "nobody"   nobody listens there
+-- "away"     an answer that says nothing about the merge
+-- "refused"  all else
 local function ask()
   local answered, code, body = pcall(http.request, {
     url = args.url,
@@ -62,12 +77,14 @@ local function ask()
     },
   })
   if not answered then
-    local slow = string.find(string.lower(tostring(code)), "timeout", 1, true) ~= nil
-    return false, "the gate does not answer at " .. text(args.url) .. ": " .. tostring(code), slow
+    local why = tostring(code)
+    local nobody = string.find(why, "dial tcp", 1, true) ~= nil
+    return nobody and "nobody" or "cut", "the gate does not answer at " .. text(args.url) .. ": " .. why
   end
   local answer, odd = object(body)
   if answer == nil then
-    return false, "the gate at " .. text(args.url) .. " gave " .. odd .. " (status " .. tostring(code) .. ")", false
+    local reason = "the gate at " .. text(args.url) .. " gave " .. odd .. " (status " .. tostring(code) .. ")"
+    return passing(code) and "away" or "refused", reason
   end
   if type(answer.reasons) == "table" then
     for _, line in ipairs(answer.reasons) do
@@ -75,17 +92,18 @@ local function ask()
     end
   end
   local reason = text(answer.summary)
-  if type(answer.error) == "table" then
+  local failed = type(answer.error) == "table"
+  if failed then
     reason = text(answer.error.message) .. " - " .. text(answer.error.hint)
   end
   if text(answer.report) ~= "" then
     reason = reason .. " - see " .. answer.report
   end
   if code == 200 and answer.allowed == true then
-    return true, reason, false
+    return "allowed", reason
   end
   if code == 503 and answer.allowed == false and answer.verdict == "" then
-    return false, reason, true
+    return "running", reason
   end
   if reason == "" then
     reason = "refused without a reason"
@@ -93,17 +111,37 @@ local function ask()
   if code ~= 412 then
     reason = "the gate answered " .. tostring(code) .. ": " .. reason
   end
-  return false, reason, false
+  return failed and passing(code) and "away" or "refused", reason
 end
 
-local waited_s = 0
-local allowed, reason, again
+local function since_s(moment)
+  return (time.now() - moment) / 1e9
+end
+
+local started = time.now()
+local max_wait_s = tonumber(args.max_wait_s) or 0
+local taken = false -- whether the gate has said that it has the check
+local heard = started -- when it last said so
+local pause_s = PAUSE_S
+local state, reason, again
 repeat
-  allowed, reason, again = ask()
-  waited_s = waited_s + ASK_S
-until allowed == true or not again or waited_s >= (tonumber(args.max_wait_s) or 0)
+  local asked = time.now()
+  state, reason = ask()
+  if state == "running" then
+    taken, heard = true, time.now()
+  end
+  again = state == "running"
+    or (state == "cut" or taken and (state == "nobody" or state == "away")) and since_s(heard) < AWAY_S
+  again = again and since_s(started) < max_wait_s
+  if again and since_s(asked) < PAUSE_S then
+    time.sleep(pause_s * 1e9)
+    pause_s = math.min(2 * pause_s, MOST_PAUSE_S)
+  else
+    pause_s = PAUSE_S
+  end
+until not again
 
 print(reason)
-if allowed ~= true then
+if state ~= "allowed" then
   hook.fail(reason)
 end

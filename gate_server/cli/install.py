@@ -16,6 +16,7 @@ from gate_server.cli.uris import BRANCH, LakeFSURI
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
 from gate_server.settings import Settings
+from gate_server.setup.gate_files import MAX_WAIT_S
 from gate_server.setup.install import Registrar, install
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class _InDatabase:
 @click.option(
     "--lua", is_flag=True, help="Ask by a Lua hook: waits longer, and says the reason in lakeFS's error."
 )
+@click.option(
+    "--max-wait",
+    type=click.IntRange(1),
+    default=MAX_WAIT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --lua: how long a merge waits for its check.",
+)
 @click.option("--allow-plain-revert", is_flag=True, help="Let `lakectl branch revert` pass, unguarded.")
 @click.option(
     "--public-url",
@@ -69,17 +78,25 @@ class _InDatabase:
 @server
 @as_json
 def command(
-    uri: LakeFSURI, lua: bool, allow_plain_revert: bool, public_url: str, server: str, as_json: bool
+    uri: LakeFSURI,
+    lua: bool,
+    max_wait: int,
+    allow_plain_revert: bool,
+    public_url: str,
+    server: str,
+    as_json: bool,
 ) -> int:
     """Put the gate before BRANCH: action files by a merge, protection, guards; then prove it by a canary.
 
     The gate must be running, and lakeFS must hold its token: LAKEFSACTION_GATE_TOKEN in the lakeFS server's
-    environment, equal to the gate's GATE_HOOK_TOKEN. Run again after an upgrade; twice changes nothing.
+    environment, equal to the gate's GATE_HOOK_TOKEN. Run again after an upgrade, with the same options; twice
+    changes nothing.
 
     \b
     Examples:
       gate install lakefs://sales/main
       gate install lakefs://sales/main --server http://gate:8090 --public-url http://gate:8090 --lua
+      gate install lakefs://sales/main --lua --max-wait 5400
     """
     settings = settings_for(server)
     done = install(
@@ -90,6 +107,7 @@ def command(
         branch=uri.ref,
         gate_url=public_url or settings.public_url or settings.url or DEFAULT_URL,
         lua=lua,
+        max_wait_s=max_wait,
         allow_plain_revert=allow_plain_revert,
         tell=lambda text: None if as_json else console.print(f"  [green]✔[/] {shown(text)}"),
     )

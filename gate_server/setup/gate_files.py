@@ -14,7 +14,9 @@ CLIENT_SCRIPT = "_gate/hooks/gate_client.lua"
 ALL_PATHS = (PRE_MERGE, GUARDS, CLIENT_SCRIPT)
 
 _ADDRESS = re.compile(r"https?://[^\s\"'\\{}?#]+")
+MAX_WAIT_S = 300  # as in actions/gate_pre_merge_lua.yaml
 _PLAIN = "allow_plain_revert: "
+_WAIT = "max_wait_s: "
 _INDENT = " " * 8
 
 
@@ -23,7 +25,9 @@ def guards_in_force(allow_plain_revert: bool) -> str:
     return f"gate guards 1 in force, {_PLAIN}{_yaml(allow_plain_revert)}"
 
 
-def gate_files(branch: str, gate_url: str, *, lua: bool, allow_plain_revert: bool) -> dict[str, str]:
+def gate_files(
+    branch: str, gate_url: str, *, lua: bool, allow_plain_revert: bool, max_wait_s: int = MAX_WAIT_S
+) -> dict[str, str]:
     """Return path -> text of the files that put the gate before `branch`.
 
     Parameters
@@ -32,6 +36,8 @@ def gate_files(branch: str, gate_url: str, *, lua: bool, allow_plain_revert: boo
         The address at which lakeFS reaches the gate, without a path of its own endpoints.
     lua
         Ask by the Lua client in place of a webhook.
+    max_wait_s
+        How long the Lua client asks again.
 
     Raises
     ------
@@ -46,6 +52,7 @@ def gate_files(branch: str, gate_url: str, *, lua: bool, allow_plain_revert: boo
     actions, hooks = shipped("actions"), shipped("hooks")
     guard = indent((hooks / "guard_revert.lua").read_text(encoding="utf-8"), _INDENT).strip()
     filled = {"@BRANCH@": branch, "@GATE_URL@": gate_url.rstrip("/"), "@GUARD_REVERT@": guard}
+    filled[f"{_WAIT}{MAX_WAIT_S}"] = f"{_WAIT}{max_wait_s}"
     if allow_plain_revert:
         filled[f"{_PLAIN}{_yaml(False)}"] = f"{_PLAIN}{_yaml(True)}"
 

@@ -14,7 +14,7 @@ from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.objects import read_object
 from gate_server.model import Commit
 from gate_server.setup.explain import refused_merge
-from gate_server.setup.gate_files import ALL_PATHS, gate_files
+from gate_server.setup.gate_files import ALL_PATHS, MAX_WAIT_S, gate_files
 from gate_server.setup.proof import prove, wait_until_guarded, wait_until_protected
 from gate_server.setup.temporary import temporary_branch
 
@@ -56,6 +56,7 @@ def install(
     branch: str,
     gate_url: str,
     lua: bool = False,
+    max_wait_s: int = MAX_WAIT_S,
     allow_plain_revert: bool = False,
     tell: Tell = lambda _: None,
 ) -> Installation:
@@ -67,6 +68,8 @@ def install(
         The address at which lakeFS reaches the gate.
     lua
         Ask by the Lua client in place of a webhook.
+    max_wait_s
+        How long the Lua client asks again.
     allow_plain_revert
         Let reverts pass that do not say what they expect.
     tell
@@ -79,7 +82,9 @@ def install(
     CouldNotTell
         When the gate could not be put in force, or could not be seen to be; the hint says what to set.
     """
-    files = gate_files(branch, gate_url, lua=lua, allow_plain_revert=allow_plain_revert)
+    files = gate_files(
+        branch, gate_url, lua=lua, allow_plain_revert=allow_plain_revert, max_wait_s=max_wait_s
+    )
     branches = Branches(lakefs, repository)
     place = f"lakefs://{repository}/{branch}"
     for _ in range(TRIES):

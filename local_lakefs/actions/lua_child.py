@@ -18,6 +18,7 @@ from local_lakefs.actions.lua_values import CannotConvert, Lua, table_argument
 from local_lakefs.actions.sandbox import ScriptFailed, run_script
 
 ADDRESS_SPACE_LIMIT_BYTES = 2 << 30
+CPU_LIMIT_S = 600  # a script may wait for long, but not work
 HTTP_TIMEOUT_S = 30.0
 HTTP_BODY_LIMIT_BYTES = 16 << 20
 
@@ -31,6 +32,7 @@ def main() -> None:
         outbound.tls_context()
         request = _request
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
     if (
         sys.platform == "linux"
     ):  # elsewhere this limit is not to be had; Lua's own memory is limited in any case

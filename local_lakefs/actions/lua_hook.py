@@ -21,8 +21,8 @@ from local_lakefs.actions.model import HookEvent, HookRefused, InvalidAction
 from local_lakefs.actions.runs import NO_TIME
 from local_lakefs.actions.templating import LUA_PREFIX, Environment
 
-# lakeFS sets a Lua hook no limit of time or output. Here an end comes in any case.
-DEFAULT_TIMEOUT_S = 600.0
+# lakeFS sets a Lua hook no limit of time or output. Here an end comes in any case: a check may take hours.
+DEFAULT_TIMEOUT_S = 24 * 3600.0
 OUTPUT_LIMIT_BYTES = 1 << 20
 # What the child gets of the server's environment: its way out, and nothing secret.
 _PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")

@@ -4,7 +4,7 @@
 --
 -- Called with functions of the host, each answering true and its results, or false and a message. A script
 -- gets none of them itself: debug is cut down, so that what a function here holds cannot be reached.
-local lift_limit, set_limit, print_text, marshal, unmarshal, request = ...
+local lift_limit, set_limit, print_text, marshal, unmarshal, now, sleep, request = ...
 
 local error, getmetatable, load, pairs, rawget = error, getmetatable, load, pairs, rawget
 local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
@@ -142,6 +142,8 @@ local function fail(message)
   error("<HookFailure>" .. message .. "</HookFailure>", 2)
 end
 
+local now_ns, sleep_ns = offered(now), offered(sleep)
+
 local loaded = {
   _G = globals,
   bit32 = kept.bit32,
@@ -150,6 +152,17 @@ local loaded = {
   string = kept.string,
   table = kept.table,
   hook = { fail = fail },
+  time = {
+    now = now_ns,
+    since = function(start)
+      expect(start, { "number", "string" }, "1 to 'since'")
+      return now_ns() - start
+    end,
+    sleep = function(duration)
+      expect(duration, { "number", "string" }, "1 to 'sleep'")
+      return sleep_ns(duration + 0)
+    end,
+  },
   ["encoding/json"] = { marshal = offered(marshal), unmarshal = offered(unmarshal) },
 }
 if request then

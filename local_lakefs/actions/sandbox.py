@@ -5,6 +5,7 @@ Strings of Lua are bytes; between it and Python they pass as Latin-1 text, one c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
@@ -61,7 +62,7 @@ def run_script(
 
     prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text(encoding="latin-1")
     limits = [partial(runtime.set_max_memory, size) for size in (HOST_MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES)]
-    functions: list[Callable[..., Any]] = [print_text, marshal, unmarshal]
+    functions: list[Callable[..., Any]] = [print_text, marshal, unmarshal, _now, _sleep]
     if request is not None:
         functions.append(request)
     try:
@@ -77,6 +78,15 @@ def run_script(
     if outcome != "done":
         kind, message, *stack = outcome
         raise ScriptFailed(_failure(kind, _text(str(message)), _text(stack[0]) if stack else ""))
+
+
+def _now(_lua: Lua) -> float:
+    return float(time.time_ns())
+
+
+def _sleep(_lua: Lua, duration_ns: float) -> float:
+    time.sleep(max(0.0, duration_ns / 1e9))
+    return duration_ns
 
 
 def _guarded(function: Callable[..., Any], lua: Lua) -> Callable[..., Any]:

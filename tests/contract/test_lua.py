@@ -1,6 +1,7 @@
 """Lua hooks: what a script is given, what it can do, how it refuses."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -180,6 +181,22 @@ def test_what_is_there(lakefs: Lakefs) -> None:
     """
     lines = printed(lakefs, script).splitlines()
     assert lines == ["00007 x\tbc\t1", "2\t2", "a,b\t2\ttrue\tLua 5.2"]
+
+
+@pytest.mark.behaviour("H11")
+def test_time(lakefs: Lakefs) -> None:
+    script = """
+        local time = require("time")
+        local before = time.now()
+        time.sleep(50 * 1e6)
+        print(string.format("%.0f", before), time.since(before) >= 50 * 1e6, time.now() > before)
+        print(pcall(time.sleep, "soon"))
+    """
+    lines = printed(lakefs, script).splitlines()
+    now_ns, *slept = lines[0].split("\t")
+    assert abs(int(now_ns) / 1e9 - time.time()) < 3600, "nanoseconds since 1970"
+    assert slept == ["true", "true"]
+    assert lines[1].startswith("false\t")
 
 
 REQUEST = """

@@ -63,10 +63,13 @@ def gate_at(receiving: Receiver, **answer: Any) -> tuple[Endpoint, str]:
     return endpoint, endpoint.url
 
 
-def guarded(lakefs: Lakefs, gate_url: str) -> Repository:
+def guarded(lakefs: Lakefs, gate_url: str, max_wait_s: int = 300, pause_s: str = "0.05, 0.1") -> Repository:
     """Return a repository whose main asks that address, and a branch `dev` to merge."""
-    files = gate_files("main", gate_url, lua=True, allow_plain_revert=False)
-    repo = lakefs.create_repository(files={path: files[path] for path in (PRE_MERGE, CLIENT_SCRIPT)})
+    files = gate_files("main", gate_url, lua=True, allow_plain_revert=False, max_wait_s=max_wait_s)
+    pauses = "PAUSE_S, MOST_PAUSE_S = "
+    assert f"{pauses}1, 8" in files[CLIENT_SCRIPT]
+    script = files[CLIENT_SCRIPT].replace(f"{pauses}1, 8", f"{pauses}{pause_s}")
+    repo = lakefs.create_repository(files={PRE_MERGE: files[PRE_MERGE], CLIENT_SCRIPT: script})
     repo.create_branch("dev")
     repo.commit_files("dev", {"a.csv": "1,2,3,4\n"})
     return repo
@@ -166,9 +169,10 @@ def test_a_gate_that_is_not_there_refuses(lakefs: Lakefs) -> None:
     assert f"the gate does not answer at {url}/hooks/lakefs" in merge_is_refused(guarded(lakefs, url))
 
 
-def test_a_gate_that_hangs_up_refuses(lakefs: Lakefs, receiving: Receiver) -> None:
-    _, url = gate_at(receiving, headers={"content-length": "1000"})
-    assert merge_is_refused(guarded(lakefs, url))
+def test_a_gate_that_always_hangs_up_refuses(lakefs: Lakefs, receiving: Receiver) -> None:
+    endpoint, url = gate_at(receiving, body=as_json(ALLOWED), headers={"content-length": "1000"})
+    assert "does not answer" in merge_is_refused(guarded(lakefs, url, max_wait_s=1))
+    assert len(endpoint.received) > 1, "a cut connection is tried again"
 
 
 def test_while_the_check_runs_the_same_event_is_posted_again(lakefs: Lakefs, receiving: Receiver) -> None:
@@ -186,8 +190,67 @@ def test_while_the_check_runs_the_same_event_is_posted_again(lakefs: Lakefs, rec
 
 def test_a_check_that_never_ends_refuses(lakefs: Lakefs, receiving: Receiver) -> None:
     endpoint, url = gate_at(receiving, status=503, body=as_json(RUNNING))
-    assert "still running" in merge_is_refused(guarded(lakefs, url))
-    assert 1 < len(endpoint.received) <= 20
+    assert "still running" in merge_is_refused(guarded(lakefs, url, max_wait_s=4, pause_s="1, 8"))
+    assert 1 < len(endpoint.received) <= 4, "answered at once, it pauses before it asks again"
+
+
+Answer = tuple[int, bytes, dict[str, str]]
+STILL: Answer = (503, as_json(RUNNING), {})
+CUT: Answer = (200, as_json(ALLOWED), {"content-length": "1000"})
+PASSING: dict[str, Answer] = {
+    "cut": CUT,
+    "proxy": (502, b"<html>Bad Gateway</html>", {}),
+    "starting": (503, b"", {}),
+    "database": (503, as_json({"error": {"code": "database", "message": "away", "hint": "wait"}}), {}),
+}
+
+
+def answering(endpoint: Endpoint, answers: list[Answer]) -> None:
+    """Give each ask its answer; who asks more often gets the last again."""
+
+    def next_answer(_: Received) -> None:
+        number = min(len(endpoint.received), len(answers)) - 1
+        endpoint.status, endpoint.body, endpoint.headers = answers[number]
+
+    endpoint.during = next_answer
+
+
+def test_a_long_check_outlives_a_gate_that_is_away_for_a_moment(lakefs: Lakefs, receiving: Receiver) -> None:
+    """What an hour of waiting meets, in short: gate and proxies started again, connections cut."""
+    endpoint, url = gate_at(receiving)
+    away = [STILL, *PASSING.values(), STILL, CUT, STILL, STILL]
+    answering(endpoint, [CUT, *away, (200, as_json(ALLOWED), {})])
+    merged = guarded(lakefs, url).merge("dev")
+    assert [event["commit_id"] for event in endpoint.events] == [merged] * (len(away) + 2)
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_gate_that_stays_away_refuses(lakefs: Lakefs, receiving: Receiver, fault: str) -> None:
+    endpoint, url = gate_at(receiving)
+    answering(endpoint, [STILL, PASSING[fault]])
+    assert merge_is_refused(guarded(lakefs, url, max_wait_s=1))
+    assert len(endpoint.received) > 2
+
+
+@pytest.mark.parametrize(
+    "unclear",
+    [
+        (200, b"<html>sign in</html>", {}),
+        (200, as_json(RUNNING), {}),
+        (202, as_json(ALLOWED), {}),
+        (401, as_json({"error": {"code": "access_denied", "message": "wrong token", "hint": "set it"}}), {}),
+        (500, as_json(ALLOWED), {}),
+        (503, as_json(ALLOWED), {}),
+        (503, as_json({**RUNNING, "verdict": "ERROR"}), {}),
+    ],
+)
+def test_what_is_unclear_refuses_after_the_longest_wait_too(
+    lakefs: Lakefs, receiving: Receiver, unclear: Answer
+) -> None:
+    endpoint, url = gate_at(receiving)
+    answering(endpoint, [STILL, unclear, (200, as_json(ALLOWED), {})])
+    assert merge_is_refused(guarded(lakefs, url))
+    assert len(endpoint.received) == 2
 
 
 def test_without_http_in_lua_it_refuses_and_says_what_to_set(tmp_path: Path, receiving: Receiver) -> None:

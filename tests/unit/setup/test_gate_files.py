@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from gate_server.errors import UsageError
 from gate_server.policy.globs import matches
 from gate_server.policy.plan import GATE_FILES
-from gate_server.setup.gate_files import ALL_PATHS, GUARDS, PRE_MERGE, gate_files, guards_in_force
+from gate_server.setup.gate_files import ALL_PATHS, GUARDS, MAX_WAIT_S, PRE_MERGE, gate_files, guards_in_force
 from gate_server.setup.shipped import shipped
 
 CHOICES = [{"lua": lua, "allow_plain_revert": plain} for lua, plain in product((False, True), repeat=2)]
@@ -40,6 +40,15 @@ def test_actions_are_valid_and_name_the_branch(choice: dict[str, bool]) -> None:
             assert on["branches"] == expected
     assert len(names) == 2, "lakeFS refuses two actions of one name (H2)"
     assert "https://gate.example/hooks/lakefs" in files[PRE_MERGE]
+
+
+def test_the_lua_client_waits_as_long_as_it_is_told() -> None:
+    def waits_s(**choice: int) -> object:
+        files = gate_files("main", "http://gate", lua=True, allow_plain_revert=False, **choice)
+        return parsed(files[PRE_MERGE])["hooks"][0]["properties"]["args"]["max_wait_s"]
+
+    assert waits_s() == MAX_WAIT_S
+    assert waits_s(max_wait_s=5400) == 5400
 
 
 @pytest.mark.parametrize("choice", CHOICES)
