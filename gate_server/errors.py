@@ -130,14 +130,19 @@ class LakeFSError(CouldNotTell):
     message, hint
         As in `GateError`.
     http_status
-        What lakeFS answered, 0 when it did not answer.
+        What lakeFS answered, 0 when it did not answer, or not in a way to be understood.
+    retry_after_s
+        After which time it wants to be asked again, 0 when it did not say.
     """
 
     code = "lakefs"
 
-    def __init__(self, message: str, hint: str = "", http_status: int = 0) -> None:
+    def __init__(
+        self, message: str, hint: str = "", http_status: int = 0, *, retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(message, hint)
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
 
 
 class LakeFSUnreachable(LakeFSError):

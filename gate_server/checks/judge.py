@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -95,7 +95,7 @@ class Judge:
             plan=plan,
             evaluations=evaluations,
             failure=failure,
-            reusable=plan is not None and _is_reusable(plan),
+            reusable=plan is not None and _is_reusable(plan, evaluations.values()),
             lakefs_calls=self._lakefs.calls - calls,
         )
         if written:
@@ -146,9 +146,11 @@ def _count(verdict: Verdict, duration_s: float) -> None:
         metrics.rules.labels(rule, strongest.get(rule, Outcome.PASS).value).inc()
 
 
-def _is_reusable(plan: Plan) -> bool:
-    """Whether the known-verdict shortcut may answer from this plan (D5)."""
+def _is_reusable(plan: Plan, evaluations: Iterable[Evaluation]) -> bool:
+    """Whether the known-verdict shortcut may answer from what was found (D5)."""
     never = ("gate_files", "canary", "linked")
-    return all(item.key for item in plan.obligations) and not any(
-        item.kind in never for item in plan.declared
+    return (
+        all(item.key for item in plan.obligations)
+        and not any(item.kind in never for item in plan.declared)
+        and all(evaluation.is_lasting for evaluation in evaluations)
     )

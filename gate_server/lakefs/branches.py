@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from gate_server.lakefs.answers import Merged, Page, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import parse_commit
 from gate_server.model import Commit
@@ -53,7 +54,8 @@ class Branches:
 
     def is_dirty(self, branch: str) -> bool:
         """Whether something is staged and not committed."""
-        return bool(self._lakefs.get(self._url("branches", branch, "diff"), amount=1)["results"])
+        found = self._lakefs.get(self._url("branches", branch, "diff"), amount=1)
+        return bool(as_shape(Page, found, f"what is staged on {branch}").results)
 
     def commit(
         self,
@@ -85,7 +87,7 @@ class Branches:
         if strategy:
             body["strategy"] = strategy
         done = self._lakefs.send("POST", self._url("refs", source, "merge", destination), body)
-        return str(done["reference"])
+        return as_shape(Merged, done, f"the merge into {destination}").reference
 
     def revert(
         self,

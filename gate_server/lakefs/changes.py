@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gate_server.lakefs.answers import Difference, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
@@ -108,7 +109,8 @@ class ChangeFinder:
 
     def _diff(self, repository: str, left: str, right: str, kind: str) -> Iterable[str]:
         path = repository_url(repository, "refs", left, "diff", right)
-        return [item["path"] for item in self._lakefs.pages(path, type=kind)]
+        found = self._lakefs.pages(path, type=kind)
+        return [as_shape(Difference, item, f"GET {path}").path for item in found]
 
 
 def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:

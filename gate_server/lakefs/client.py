@@ -6,21 +6,25 @@ a listing, and hide statuses that a revert has to see (docs/decisions.md).
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable, UsageError
+from gate_server.lakefs.answers import Page, as_shape, json_of
 from gate_server.telemetry.requests import HEADER, request_id
 
 API = "/api/v1"
 PAGE = 1000
 TRY_AGAIN = (429, 500, 502, 503, 504)
+RETRY_AFTER_AT_MOST_S = 2.0
+AS_STORED = {"accept-encoding": "identity"}
 WHAT_TO_SET = (
     "check LAKECTL_SERVER_ENDPOINT_URL, LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY (or ~/.lakectl.yaml)"
@@ -35,7 +39,8 @@ class LakeFS:
     endpoint_url
         With or without a trailing slash or ``/api/v1`` (K1).
     timeout_s
-        For one call, connect and read each.
+        For one call: to connect, to begin to answer, and until all of the answer is there. What `stream`
+        gives may take longer as a whole.
     reads_tried
         How often a call that only reads is tried.
     """
@@ -92,7 +97,7 @@ class LakeFS:
 
     def get(self, path: str, /, **params: Any) -> Any:
         """Return the JSON of a reading call; tried again on a passing fault."""
-        return self._reading("GET", path, params).json()
+        return json_of(self._reading("GET", path, params), f"GET {path}")
 
     def exists(self, path: str, /, **params: Any) -> bool:
         """Whether a GET of `path` finds something."""
@@ -107,20 +112,21 @@ class LakeFS:
     def pages(self, path: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield all results of a paged call, 1,000 a page (C2)."""
         after = ""
+        seen = {after}
         while True:
-            page = self.get(path, **params, after=after, amount=PAGE)
-            yield from page["results"]
-            if not page["pagination"]["has_more"]:
+            page = as_shape(Page, self.get(path, **params, after=after, amount=PAGE), f"GET {path}")
+            yield from page.results
+            if not page.pagination.has_more:
                 return
-            following = page["pagination"]["next_offset"]
-            if following == after:
-                raise CouldNotTell(f"lakeFS gives the page after {after!r} of {path} again and again")
-            after = following
+            after = page.pagination.next_offset
+            if after in seen or not page.results:
+                raise CouldNotTell(f"lakeFS's pages of {path} come to no end (after {after!r})")
+            seen.add(after)
 
     def get_with_etag(self, path: str, /) -> tuple[Any, str]:
         """Return the JSON of a reading call and its ETag, empty when there is none."""
         answer = self._reading("GET", path, {})
-        return answer.json(), answer.headers.get("etag", "")
+        return json_of(answer, f"GET {path}"), answer.headers.get("etag", "")
 
     def text(self, path: str, /) -> str:
         """Return the text of a reading call."""
@@ -139,31 +145,42 @@ class LakeFS:
     ) -> Any:
         """Make a changing call once; return its JSON, or None without a body."""
         answer = self._once(method, path, params, json=json, content=content, headers=headers)
-        return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
+        has_json = answer.content and "json" in answer.headers.get("content-type", "")
+        return json_of(answer, f"{method} {path}") if has_json else None
 
     @contextmanager
     def stream(self, path: str, /, **params: Any) -> Iterator[httpx.Response]:
-        """Give the open answer of a reading call, its body not yet read."""
+        """Give the open answer of a reading call, its body as it is stored and not yet read."""
+        with ExitStack() as stack:
+            yield self._trying(lambda: self._opened(stack, path, params))
+
+    def _opened(self, stack: ExitStack, path: str, params: Mapping[str, Any]) -> httpx.Response:
         started = time.monotonic()
         try:
-            with self._http.stream("GET", path, params=params) as answer:
-                self._count("GET", path, answer.status_code, started)
-                if answer.status_code >= 400:
-                    answer.read()
-                self._raise_for(answer, "GET", path)
-                yield answer
-        except httpx.TransportError as error:
+            answer = stack.enter_context(self._http.stream("GET", path, params=params, headers=AS_STORED))
+            if answer.status_code >= 300:
+                answer = self._whole(answer, started)
+        except httpx.RequestError as error:
+            self._count("GET", path, 0, started)
             raise self._unreachable(error) from error
+        self._count("GET", path, answer.status_code, started)
+        self._raise_for(answer, "GET", path)
+        return answer
 
     def _reading(self, method: str, path: str, params: Mapping[str, Any]) -> httpx.Response:
+        return self._trying(lambda: self._once(method, path, params))
+
+    def _trying(self, call: Callable[[], httpx.Response]) -> httpx.Response:
+        """Make a call that only reads; again on a passing fault."""
         for attempt in range(self.reads_tried):
             try:
-                return self._once(method, path, params)
+                return call()
             except LakeFSError as error:
                 passing = error.http_status in TRY_AGAIN or error.http_status == 0
                 if not passing or attempt + 1 == self.reads_tried:
                     raise
-            time.sleep(0.1 * 2**attempt)
+                wait_s = max(0.1 * 2**attempt, min(error.retry_after_s, RETRY_AFTER_AT_MOST_S))
+            time.sleep(wait_s)
         raise AssertionError("reads_tried is at least 1")
 
     def _once(
@@ -178,15 +195,27 @@ class LakeFS:
     ) -> httpx.Response:
         started = time.monotonic()
         try:
-            answer = self._http.request(
+            with self._http.stream(
                 method, path, params=dict(params), json=json, content=content, headers=headers
-            )
-        except httpx.TransportError as error:
+            ) as opened:
+                answer = self._whole(opened, started)
+        except httpx.RequestError as error:
             self._count(method, path, 0, started)
             raise self._unreachable(error) from error
         self._count(method, path, answer.status_code, started)
         self._raise_for(answer, method, path)
         return answer
+
+    def _whole(self, opened: httpx.Response, started: float) -> httpx.Response:
+        """Return an answer with its body; one that comes byte by byte is not waited for without end."""
+        chunks = []
+        for chunk in opened.iter_raw():
+            chunks.append(chunk)
+            if time.monotonic() - started > self.timeout_s:
+                raise httpx.ReadTimeout("the answer came too slowly", request=opened.request)
+        return httpx.Response(
+            opened.status_code, headers=opened.headers, content=b"".join(chunks), request=opened.request
+        )
 
     def _count(self, method: str, path: str, status: int, started: float) -> None:
         self._of_thread.calls = self.calls + 1
@@ -218,7 +247,13 @@ class LakeFS:
             412: "a lakeFS hook refused; its run stands under the repository's Actions",
             429: "lakeFS is under contention: try again",
         }.get(status, "lakeFS's log says more" if status >= 500 else "")
-        raise LakeFSError(f"lakeFS answered {status} to {method} {path}: {said}", hint, status)
+        wait = answer.headers.get("retry-after", "")
+        raise LakeFSError(
+            f"lakeFS answered {status} to {method} {path}: {said}",
+            hint,
+            status,
+            retry_after_s=float(wait) if re.fullmatch("[0-9]{1,6}", wait) else 0.0,
+        )
 
 
 def _name_the_request(request: httpx.Request) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from threading import Lock
 
 from gate_server.errors import LakeFSError, NotFound
+from gate_server.lakefs.answers import WHO_ANSWERED, CommitAnswer, Head, MergeBase, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.model import Commit
 
@@ -49,22 +50,24 @@ class Commits:
                 raise NotFound(f"lakeFS has no {ref} in repository {repository}", error.message) from error
             raise
         commit = parse_commit(data)
+        if FULL_ID.fullmatch(ref) and commit.id != ref:
+            raise LakeFSError(f"lakeFS gave commit {commit.id} for {ref}", WHO_ANSWERED)
         with self._lock:
             self._known[repository, commit.id] = commit
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return commit
 
-    def _read(self, repository: str, ref: str) -> dict[str, object]:
+    def _read(self, repository: str, ref: str) -> object:
         try:
-            return dict(self._lakefs.get(repository_url(repository, "commits", ref)))
+            return self._lakefs.get(repository_url(repository, "commits", ref))
         except LakeFSError as error:
             if error.http_status != 404 or not FULL_ID.fullmatch(ref):
                 raise
             # lakeFS 1.84 answers 404 for some minutes to the full id of a commit that was cherry-picked,
             # not to a prefix of it (observed).
-            found = dict(self._lakefs.get(repository_url(repository, "commits", ref[:-1])))
-            if found["id"] != ref:
+            found = self._lakefs.get(repository_url(repository, "commits", ref[:-1]))
+            if parse_commit(found).id != ref:
                 raise
             return found
 
@@ -78,7 +81,7 @@ class Commits:
                     f"lakeFS has no branch {branch} in repository {repository}", error.message
                 ) from error
             raise
-        return self.get(repository, data["commit_id"])
+        return self.get(repository, as_shape(Head, data, f"branch {branch} of {repository}").commit_id)
 
     def first_parents(self, repository: str, ref: str, *, stop_at: str = "") -> Iterator[Commit]:
         """Yield the commits of `ref`'s first-parent line, newest first, up to `stop_at` when it is on it."""
@@ -90,17 +93,19 @@ class Commits:
     def merge_base(self, repository: str, source: str, destination: str) -> Commit:
         """Return the commit that a merge of `source` into `destination` would start from."""
         found = self._lakefs.get(repository_url(repository, "refs", source, "merge", destination))
-        return self.get(repository, found["base_commit_id"])
+        asked = f"where {source} and {destination} of {repository} meet"
+        return self.get(repository, as_shape(MergeBase, found, asked).base_commit_id)
 
 
-def parse_commit(data: dict[str, object]) -> Commit:
+def parse_commit(data: object) -> Commit:
     """Return lakeFS's JSON of a commit as `Commit`."""
+    found = as_shape(CommitAnswer, data, "the question for a commit")
     return Commit(
-        id=str(data["id"]),
-        metarange=str(data["meta_range_id"]),
-        parents=tuple(str(parent) for parent in data["parents"]),  # type: ignore[attr-defined]
-        message=str(data.get("message", "")),
-        committer=str(data.get("committer", "")),
-        created_at=int(data.get("creation_date", 0)),  # type: ignore[call-overload]
-        metadata=dict(data.get("metadata") or {}),  # type: ignore[call-overload]
+        id=found.id,
+        metarange=found.meta_range_id,
+        parents=tuple(found.parents),
+        message=found.message,
+        committer=found.committer,
+        created_at=found.creation_date,
+        metadata=dict(found.metadata or {}),
     )

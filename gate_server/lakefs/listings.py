@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from threading import Lock
-from typing import Any
 
+from gate_server.errors import LakeFSError
+from gate_server.lakefs.answers import WHO_ANSWERED, Entry, RepositoryAnswer, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.model import Commit, ObjectIdentity
 
@@ -38,11 +39,27 @@ class Listings:
                     self._kept.move_to_end(key)
                     return self._kept[key]
         own = self._own_data(repository)
-        path = repository_url(repository, "refs", commit.id, "objects", "ls")
-        listing = {item["path"]: _identity(item, own) for item in self._lakefs.pages(path, prefix=prefix)}
+        entries = self._entries(repository, commit, prefix)
+        listing = {entry.path: _identity(entry, own) for entry in entries}
         if commit.metarange:
             self._keep(key, listing)
         return listing
+
+    def _entries(self, repository: str, commit: Commit, prefix: str) -> Iterator[Entry]:
+        """Yield what lakeFS lists: below the prefix, each key once, in the order of its bytes."""
+        path = repository_url(repository, "refs", commit.id, "objects", "ls")
+        last = b""
+        for item in self._lakefs.pages(path, prefix=prefix):
+            entry = as_shape(Entry, item, f"GET {path}")
+            key = entry.path.encode("utf-8", "surrogatepass")
+            if key <= last or not entry.path.startswith(prefix):
+                raise LakeFSError(
+                    f"lakeFS's listing of commit {commit.id} is not to be trusted: {entry.path} stands in it "
+                    "twice, or where it should not",
+                    WHO_ANSWERED,
+                )
+            last = key
+            yield entry
 
     def _keep(self, key: tuple[str, str, str], listing: Listing) -> None:
         with self._lock:
@@ -56,19 +73,20 @@ class Listings:
     def _own_data(self, repository: str) -> str:
         """Return what the addresses of the repository's own objects start with."""
         if repository not in self._namespaces:
-            namespace = self._lakefs.get(repository_url(repository))["storage_namespace"]
+            found = self._lakefs.get(repository_url(repository))
+            namespace = as_shape(RepositoryAnswer, found, f"repository {repository}").storage_namespace
             self._namespaces[repository] = namespace.rstrip("/") + "/data/"
         return self._namespaces[repository]
 
 
-def _identity(item: Mapping[str, Any], own_data: str) -> ObjectIdentity:
+def _identity(entry: Entry, own_data: str) -> ObjectIdentity:
     return ObjectIdentity(
-        physical_address=item["physical_address"],
-        checksum=item["checksum"],
-        size_bytes=item["size_bytes"],
-        metadata=tuple(sorted((item.get("metadata") or {}).items())),
-        content_type=item.get("content_type") or "",
-        linked=not _is_own(item["physical_address"], own_data),
+        physical_address=entry.physical_address,
+        checksum=entry.checksum,
+        size_bytes=entry.size_bytes,
+        metadata=tuple(sorted((entry.metadata or {}).items())),
+        content_type=entry.content_type or "",
+        linked=not _is_own(entry.physical_address, own_data),
     )
 
 

@@ -8,7 +8,7 @@ from gate_server.model.access import Principal, Role, Scope, Token
 from gate_server.model.codec import digest, dump, load
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
-from gate_server.model.results import Evaluation, Problem, Reason, Result, Verdict
+from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
 from gate_server.model.reverts import KeptPath, Revert, RevertPlan
 from gate_server.model.rules import (
     COMPARES,
@@ -38,6 +38,7 @@ from gate_server.model.versions import (
 __all__ = [
     "COMPARES",
     "STRICT",
+    "WRONG_CHECKSUM",
     "Ask",
     "Candidate",
     "Change",

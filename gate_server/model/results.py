@@ -48,6 +48,9 @@ class Result:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+WRONG_CHECKSUM = "checksum"
+
+
 @dataclass(frozen=True)
 class Problem:
     """Why an evaluation has no answer, or why the data is bad as a whole.
@@ -87,6 +90,15 @@ class Evaluation:
     columns: tuple[str, ...] = ()
     bytes_read: int = 0
     duration_s: float = 0.0
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it will be the same another time: no error, and not about bytes that are not the object's.
+
+        Those may have been spoilt on their way here alone.
+        """
+        spoilt = self.problem is not None and self.problem.code == WRONG_CHECKSUM
+        return self.status != "error" and not spoilt
 
     @property
     def is_empty(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gate_server.errors import Conflict
+from gate_server.lakefs.answers import Difference, as_shape
 from gate_server.lakefs.client import repository_url
 from gate_server.model import Commit, KeptPath, RevertPlan
 from gate_server.policy.globs import literal_prefix, matches
@@ -128,9 +129,9 @@ def _count(context: RevertContext, repository: str, head: Commit, target: Commit
     if head.metarange == target.metarange:
         return _Counts()
     path = repository_url(repository, "refs", head.id, "diff", target.id)
-    found = [
-        str(item["type"]) for item in context.lakefs.pages(path, type="two_dot") if item["path"] not in kept
-    ]
+    pages = context.lakefs.pages(path, type="two_dot")
+    differences = [as_shape(Difference, item, f"GET {path}") for item in pages]
+    found = [item.type for item in differences if item.path not in kept]
     if found:
         return _Counts(found.count("added"), found.count("changed"), found.count("removed"))
     there, then = context.listings.of(repository, head, ""), context.listings.of(repository, target, "")

@@ -85,8 +85,8 @@ class Evaluations:
         return found
 
     def keep(self, key: str, evaluation: Evaluation) -> None:
-        """Keep an evaluation; an ERROR never, nor one without a key."""
-        if not key or evaluation.status == "error":
+        """Keep an evaluation that has a key and is lasting."""
+        if not key or not evaluation.is_lasting:
             return
         try:
             with self._engine.begin() as connection:

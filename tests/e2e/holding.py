@@ -6,15 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
-import httpx
 
 from local_lakefs.testing import RunningServer
+from tests.e2e.proxy import Exchange, proxy_before
 
 HELD_AT_MOST_S = 25.0
-_OF_ONE_HOP = ("host", "connection", "transfer-encoding", "content-length", "content-encoding")
 
 
 @dataclass
@@ -47,40 +43,14 @@ def holding_way(server: RunningServer) -> Iterator[Way]:
     """Give a way to `server` on which data is held until `free` is set."""
     way = Way(server)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def treat(exchange: Exchange) -> None:
+        if exchange.method == "GET" and "/objects?" in exchange.path:
+            way.reached.release()
+            way.free.wait(HELD_AT_MOST_S)
+        exchange.pass_on()
 
-        def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.command == "GET" and "/objects?" in self.path:
-                way.reached.release()
-                way.free.wait(HELD_AT_MOST_S)
-            headers = {key: value for key, value in self.headers.items() if key.lower() not in _OF_ONE_HOP}
-            answer = client.request(self.command, server.url + self.path, content=body, headers=headers)
-            self.send_response(answer.status_code)
-            for key, value in answer.headers.items():
-                if key.lower() not in _OF_ONE_HOP:
-                    self.send_header(key, value)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = pass_on
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with httpx.Client(timeout=60) as client:
-        proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        proxy.daemon_threads = True
-        proxy.handle_error = lambda *_: None  # type: ignore[method-assign]  # who asked was killed
-        way.url = f"http://127.0.0.1:{proxy.server_port}"
-        thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
-        thread.start()
+    with proxy_before(server.url, treat) as way.url:
         try:
             yield way
         finally:
             way.free.set()
-            proxy.shutdown()
-            thread.join()
-            proxy.server_close()

@@ -12,6 +12,7 @@ from typing import IO
 
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.model import WRONG_CHECKSUM
 
 CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -77,9 +78,10 @@ def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
     if _MD5.fullmatch(data.checksum) and md5.hexdigest() != data.checksum.lower():
         raise ReadFailure(
             "unreadable",
-            "checksum",
+            WRONG_CHECKSUM,
             "content does not match its checksum",
-            hint="the object was changed in the store, or staged with a checksum that is not its own",
+            hint="the object was changed in the store, staged with a checksum that is not its own, or spoilt "
+            "on its way here: then it helps to ask again",
         )
 
 
