@@ -139,7 +139,7 @@ def test_a_spoilt_answer_is_no_pass_and_not_remembered(
 
 
 def asked_while(ask: Callable[[], tuple[int, str]], holds: Callable[[], bool]) -> tuple[int, str]:
-    """Ask, and again after an error as long as `holds`: on a loaded machine a whole answer comes late, too."""
+    """Ask, and again after an error as long as `holds`: under load whole answers come late, too."""
     deadline = time.monotonic() + PATIENCE_S
     while (said := ask()) == (503, Outcome.ERROR.value) and holds():
         assert time.monotonic() < deadline
