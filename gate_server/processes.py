@@ -32,6 +32,7 @@ from gate_server.lakefs.connect import connect
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
+from gate_server.slow_clients import Worker as SlowClientsWorker
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics
@@ -65,7 +66,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
         for name, value in {
             "bind": self._bind,
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": SlowClientsWorker,
             "threads": self._settings.threads,
             "timeout": 0,
             "graceful_timeout": 10,
