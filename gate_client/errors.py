@@ -6,13 +6,17 @@
     ├── UsageError            the call is wrong                             400, 422, exit 2
     │   ├── NotFound          no such check, revert, repository, branch    404
     │   └── Conflict          the state of things does not allow it        409, exit 3
-    │       └── NotReverted   a revert that was refused, or not done right; holds what the gate answered
+    │       ├── NotReverted   a revert that was refused, or not done right; holds what the gate answered
+    │       └── NotGuarded    a merge about which lakeFS would not ask the gate
     ├── Unauthorized          no token, or a wrong one                      401, exit 2
     │   ├── Forbidden         a token that is not for this                  403
     │   └── TooManyFailures   too many wrong ones from this address         429
     ├── CouldNotTell          no judgement was possible, or the gate failed 5xx, exit 3
     │   ├── GateUnreachable   nobody answers at the address, or no gate does
-    │   └── StillRunning      a check that runs longer than one waits
+    │   ├── StillRunning      a check that runs longer than one waits
+    │   ├── LakeFSError       lakeFS did not do what was asked
+    │   │   └── LakeFSUnreachable  lakeFS does not answer
+    │   └── MergeUnknown      whether a merge was made could not be read
     └── GateRefused           the data is bad; holds the check and what failed     exit 1
 
 All can be pickled, as Prefect does with what a task raises.
@@ -90,6 +94,12 @@ class NotReverted(Conflict):
     answer: RevertAnswer | None = None
 
 
+class NotGuarded(Conflict):
+    """lakeFS would not ask the gate about a merge."""
+
+    code = "not_guarded"
+
+
 class Unauthorized(GateError):
     """No token, or a wrong one."""
 
@@ -126,6 +136,24 @@ class StillRunning(CouldNotTell):
 
     code = "still_running"
     check_id: str = ""
+
+
+class LakeFSError(CouldNotTell):
+    """lakeFS did not do what was asked; ``status`` is its own."""
+
+    code = "lakefs"
+
+
+class LakeFSUnreachable(LakeFSError):
+    """lakeFS does not answer."""
+
+    code = "lakefs_unreachable"
+
+
+class MergeUnknown(CouldNotTell):
+    """Whether a merge was made could not be read. Asking for it again does not make it twice."""
+
+    code = "merge_unknown"
 
 
 class GateRefused(GateError):

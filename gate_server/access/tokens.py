@@ -20,13 +20,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gate_server.errors import NotFound, UsageError
-from gate_server.model import Principal, Role, Scope, Token, dump
+from gate_server.model import DEFAULT_DAYS, Principal, Role, Scope, Token, dump
 from gate_server.store.times import now
 from gate_server.store.tokens import Tokens
 
 HOOK_SETTING, API_SETTING = "GATE_HOOK_TOKEN", "GATE_API_TOKEN"
 OF_SETTINGS = ("hook", "api")  # what the settings' tokens are called in the records
-DEFAULT_DAYS = 90
 
 _TEXT = re.compile(r"gate_([0-9a-f]{16})_[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,14 +12,12 @@ import click
 
 from gate_server.cli.options import as_json, server, settings_for
 from gate_server.cli.output import console, outcome, print_json, shown
-from gate_server.cli.remote import RemoteGate
+from gate_server.cli.remote import gate_of
 from gate_server.cli.uris import BRANCH, LakeFSURI
 from gate_server.errors import CouldNotTell
 from gate_server.model import Outcome, Verdict
 from gate_server.policy.decide import answer
 from gate_server.settings import Settings
-
-ONE_WAIT_S = 30.0
 
 
 @click.command("check")
@@ -44,7 +41,7 @@ def command(uri: LakeFSURI, into: str, wait_s: float, server: str, as_json: bool
     """
     settings = settings_for(server)
     asked = {"repository": uri.repository, "source": uri.ref, "destination": into}
-    body = _through_gate(RemoteGate.of(settings), asked, wait_s) if settings.url else _here(settings, asked)
+    body = _through_gate(settings, asked, wait_s) if settings.url else _here(settings, asked)
     if as_json:
         print_json(body)
     else:
@@ -60,23 +57,10 @@ def _exit_code(body: Mapping[str, Any]) -> int:
     return answer(verdict)[1]
 
 
-def _through_gate(gate: RemoteGate, asked: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
-    deadline = time.monotonic() + wait_s
-    body = gate.call("POST", "/api/v1/checks", asked, wait=min(wait_s, ONE_WAIT_S))
-    check_id = body.get("check")
-    if not check_id:
-        return body
-    while True:
-        left_s = max(0.0, deadline - time.monotonic())
-        body = gate.call("GET", f"/api/v1/checks/{check_id}", wait=min(left_s, ONE_WAIT_S))
-        if body.get("verdict"):
-            return body
-        if not left_s:
-            raise CouldNotTell(
-                f"check {check_id} still runs after {wait_s:g} s",
-                f"look at {body.get('report')}, or ask again",
-            )
-        time.sleep(0.2)  # a gate with no place left to wait in answers at once
+def _through_gate(settings: Settings, asked: Mapping[str, str], wait_s: float) -> dict[str, Any]:
+    with gate_of(settings) as gate:
+        judged = gate.judge(asked["repository"], asked["source"], asked["destination"], timeout_s=wait_s)
+    return judged.model_dump(mode="json", exclude_unset=True)
 
 
 def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:

@@ -200,11 +200,11 @@ def _refused_merge(stage: Stage, tell: Teller, repository: Any, branch: Any) -> 
 
 
 def _newest_verdict(stage: Stage, repository: Any) -> dict[str, Any]:
-    listed = stage.api.call("GET", "/api/v1/checks", repository=repository.id, limit=1)["checks"]
+    with stage.api as gate:
+        listed = gate.list_checks(repository.id, limit=1)
     if not listed:
         raise Differs("the gate was not asked")
-    newest: dict[str, Any] = listed[0]
-    return newest
+    return listed[0].model_dump()
 
 
 def _contents(repository: Any, ref: str) -> dict[str, bytes]:

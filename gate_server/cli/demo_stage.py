@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from gate_client import GateClient
 from gate_server.cli.ports import is_loopback, usable_port
-from gate_server.cli.remote import RemoteGate
 from gate_server.errors import ConfigError, CouldNotTell, UsageError
 from gate_server.lakefs.connect import lakectl_settings
 from gate_server.setup.shipped import shipped
@@ -54,9 +54,9 @@ class Stage:
     client: Any
 
     @property
-    def api(self) -> RemoteGate:
+    def api(self) -> GateClient:
         """The gate's API."""
-        return RemoteGate(self.gate_url, self.api_token)
+        return GateClient(self.gate_url, self.api_token)
 
     def gate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the gate as a user would."""

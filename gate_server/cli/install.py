@@ -11,7 +11,7 @@ import click
 
 from gate_server.cli.options import as_json, server, settings_for
 from gate_server.cli.output import console, print_json, shown
-from gate_server.cli.remote import RemoteGate
+from gate_server.cli.remote import gate_of
 from gate_server.cli.uris import BRANCH, LakeFSURI
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
@@ -20,6 +20,7 @@ from gate_server.setup.gate_files import MAX_WAIT_S
 from gate_server.setup.install import Registrar, install
 
 if TYPE_CHECKING:
+    from gate_client import GateClient
     from gate_server.store.records import Installations
 
 DEFAULT_URL = "http://127.0.0.1:8090"  # where `gate serve` listens
@@ -30,16 +31,14 @@ MERGE_TIMEOUT_S = 75.0
 class _ThroughGate:
     """The gate over HTTP, told of what `gate install` is about to do."""
 
-    def __init__(self, gate: RemoteGate) -> None:
+    def __init__(self, gate: GateClient) -> None:
         self._gate = gate
 
     def register(self, repository: str, base_commit: str, source_commit: str) -> None:
-        body = {"repository": repository, "base_commit": base_commit, "source_commit": source_commit}
-        self._gate.call("POST", "/api/v1/registrations", body)
+        self._gate.register_merge(repository, base_commit, source_commit)
 
     def record(self, repository: str, branch: str, files: Mapping[str, str], commit_id: str) -> None:
-        body = {"repository": repository, "branch": branch, "files": dict(files), "commit_id": commit_id}
-        self._gate.call("PUT", "/api/v1/installations", body)
+        self._gate.record_installation(repository, branch, files, commit_id)
 
 
 class _InDatabase:
@@ -120,7 +119,7 @@ def command(
 
 def _registrar(settings: Settings) -> Registrar:
     if settings.url:
-        return _ThroughGate(RemoteGate.of(settings))
+        return _ThroughGate(gate_of(settings))
     from gate_server.store.store import open_store
 
     return _InDatabase(open_store(settings.database).installations)

@@ -10,11 +10,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from gate_server.errors import ConfigError, GateError, UsageError
 from gate_server.reports.wording import visible
+
+if TYPE_CHECKING:
+    from gate_client.errors import GateError as ClientError
 
 # name -> (module, its line in `gate --help`). The line stands here so that help imports no module.
 COMMANDS = {
@@ -98,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _tell(_missing(error.name.partition(".")[0]), as_json)
     except Exception as error:
+        if (of_client := _of_client(error)) is not None:
+            return _tell(of_client, as_json)
         if _is_debug():
             raise
         defect = GateError(
@@ -105,6 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return _tell(defect, as_json)
     return code if isinstance(code, int) else 0
+
+
+def _of_client(error: Exception) -> ClientError | None:
+    """Return an error of the gate's client; looked for late, since the client brings more than click."""
+    from gate_client.errors import GateError as ClientError
+
+    return error if isinstance(error, ClientError) else None
 
 
 def _is_debug() -> bool:
@@ -119,7 +132,7 @@ def _missing(module: str) -> ConfigError:
     )
 
 
-def _tell(error: GateError, as_json: bool) -> int:
+def _tell(error: GateError | ClientError, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(error.body(), indent=2))
     else:

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from gate_client import NotReverted
 from gate_server.cli.options import as_json, server, settings_for
 from gate_server.cli.output import console, print_json, shown
-from gate_server.cli.remote import RemoteGate
+from gate_server.cli.remote import gate_of
 from gate_server.cli.uris import BRANCH, LakeFSURI
 from gate_server.errors import Conflict
 from gate_server.reports.wording import count, short_id
@@ -52,7 +53,7 @@ def command(
     Exit codes: 0 done (or nothing to do), 1 not done right, 3 refused or could not tell; all of it verified.
     """
     settings = settings_for(server)
-    ask = _through_gate(RemoteGate.of(settings)) if settings.url else _here(settings)
+    ask = _through_gate(settings) if settings.url else _here(settings)
     wanted = {
         "repository": uri.repository,
         "branch": uri.ref,
@@ -85,8 +86,19 @@ def _confirmed(uri: LakeFSURI, yes: bool) -> bool:
     return True
 
 
-def _through_gate(gate: RemoteGate) -> Reverter:
-    return lambda wanted: gate.call("POST", "/api/v1/reverts", wanted)
+def _through_gate(settings: Settings) -> Reverter:
+    def ask(wanted: dict[str, Any]) -> Mapping[str, Any]:
+        arguments = {name: value for name, value in wanted.items() if name != "dry_run"}
+        with gate_of(settings) as gate:
+            try:
+                answer = gate.plan_revert(**arguments) if wanted["dry_run"] else gate.revert(**arguments)
+            except NotReverted as error:
+                if error.answer is None:
+                    raise
+                answer = error.answer
+        return answer.model_dump(mode="json", exclude_unset=True)
+
+    return ask
 
 
 def _here(settings: Settings) -> Reverter:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import getpass
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 from rich.table import Table
 
-from gate_server.access.tokens import DEFAULT_DAYS, make_token, revoke_token, token_json
 from gate_server.cli.options import as_json, server, settings_for
 from gate_server.cli.output import console, print_json, shown
-from gate_server.cli.remote import RemoteGate
-from gate_server.model import Role, Scope
+from gate_server.cli.remote import gate_of
+from gate_server.model import DEFAULT_DAYS, Role, Scope
 from gate_server.reports.wording import moment
 from gate_server.settings import Settings
-from gate_server.store.store import open_store
-from gate_server.store.tokens import Tokens
 
-TOKENS = "/api/v1/tokens"
+if TYPE_CHECKING:
+    from gate_server.store.tokens import Tokens
 
 
 class _Keeper(Protocol):
@@ -35,17 +32,17 @@ class _Keeper(Protocol):
 class _Gate:
     """The gate over HTTP; needs an admin's token without limits."""
 
-    def __init__(self, gate: RemoteGate) -> None:
-        self._gate = gate
+    def __init__(self, settings: Settings) -> None:
+        self._gate = gate_of(settings)
 
     def create(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._gate.call("POST", TOKENS, wanted)
+        return self._gate.create_token(**wanted).model_dump(mode="json")
 
     def list(self) -> Mapping[str, Any]:
-        return self._gate.call("GET", TOKENS)
+        return {"tokens": [token.model_dump(mode="json") for token in self._gate.list_tokens()]}
 
     def revoke(self, token_id: str) -> Mapping[str, Any]:
-        return self._gate.call("DELETE", f"{TOKENS}/{quote(token_id, safe='')}")
+        return {"token": self._gate.revoke_token(token_id).model_dump(mode="json")}
 
 
 class _Database:
@@ -55,6 +52,8 @@ class _Database:
         self._tokens = tokens
 
     def create(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        from gate_server.access.tokens import make_token, token_json
+
         token, text = make_token(
             self._tokens,
             wanted["name"],
@@ -66,9 +65,13 @@ class _Database:
         return {"token": token_json(token), "text": text}
 
     def list(self) -> Mapping[str, Any]:
+        from gate_server.access.tokens import token_json
+
         return {"tokens": [token_json(token) for token in self._tokens.listed()]}
 
     def revoke(self, token_id: str) -> Mapping[str, Any]:
+        from gate_server.access.tokens import revoke_token, token_json
+
         return {"token": token_json(revoke_token(self._tokens, token_id))}
 
 
@@ -189,5 +192,7 @@ def _moment(written: str | None) -> str:
 
 def _keeper(settings: Settings) -> _Keeper:
     if settings.url:
-        return _Gate(RemoteGate.of(settings))
+        return _Gate(settings)
+    from gate_server.store.store import open_store
+
     return _Database(open_store(settings.database).tokens)

@@ -4,7 +4,7 @@ The way of the data: Event -> Candidate -> Check -> Changes -> Plan -> Evaluatio
 reaches back. All are frozen; pydantic's `TypeAdapter` turns them into JSON and back (`dump`, `load`).
 """
 
-from gate_server.model.access import Principal, Role, Scope, Token
+from gate_server.model.access import DEFAULT_DAYS, Principal, Role, Scope, Token
 from gate_server.model.codec import digest, dump, load
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
@@ -37,6 +37,7 @@ from gate_server.model.versions import (
 
 __all__ = [
     "COMPARES",
+    "DEFAULT_DAYS",
     "STRICT",
     "WRONG_CHECKSUM",
     "Ask",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+DEFAULT_DAYS = 90  # how long a token holds, where nobody says otherwise
+
 
 class Role(StrEnum):
     """What a token is for; `access.roles` says what each opens."""

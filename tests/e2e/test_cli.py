@@ -108,10 +108,10 @@ def test_lakefs_not_set(alone: dict[str, str]) -> None:
 
 
 def test_a_wrong_token(gate: Gate, world: World) -> None:
-    done = gate.run("check", world.uri(), "--into", "main", "--json", GATE_API_TOKEN="wrong")
+    done = gate.run("check", world.uri(), "--into", "main", "--json", GATE_API_TOKEN="not-a-token")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "access_denied"
-    assert "wrong" not in done.stdout
+    assert "not-a-token" not in done.stdout
 
 
 def test_a_gate_that_is_down(alone: dict[str, str]) -> None:
