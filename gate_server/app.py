@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings, secret
 from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store, open_store
-from gate_server.telemetry import metrics
+from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import HEADER, begin_request, request_id
 from gate_server.web.pages import web
 from gate_server.workers.child import LintTask
@@ -51,6 +52,7 @@ from gate_server.workers.runner import Runner
 
 log = structlog.get_logger()
 MAX_BODY_BYTES = 1_000_000
+TRACED = ("/hooks/", "/api/")
 SESSION_LASTS = timedelta(hours=12)
 
 
@@ -131,11 +133,14 @@ def create_app(services: Services) -> Flask:
     @app.before_request
     def _before() -> BaseResponse | None:
         begin_request(request.headers.get(HEADER, ""))
+        if request.path.startswith(TRACED):
+            g.open = ExitStack()
+            g.open.enter_context(traces.span(f"{request.method} {request.url_rule or 'unknown'}"))
         g.started = time.monotonic(), services.lakefs.calls, services.lakefs.spent_s
         # Before flask-openapi3 parses a body: who knocks comes first, and malformed JSON is a 400.
         if (elsewhere := admit()) is not None:
             return elsewhere
-        if request.method in ("POST", "PUT") and request.path.startswith(("/hooks/", "/api/")):
+        if request.method in ("POST", "PUT") and request.path.startswith(TRACED):
             request.get_json()
         return None
 
@@ -152,7 +157,8 @@ def create_app(services: Services) -> Flask:
         )
         answer.headers[HEADER] = request_id()
         metrics.requests.labels(request.endpoint or "none", str(answer.status_code)).observe(spent)
-        if request.path.startswith(("/hooks/", "/api/")):
+        traces.note(status=answer.status_code)
+        if request.path.startswith(TRACED):
             log.info(
                 "answered",
                 method=request.method,
@@ -162,6 +168,11 @@ def create_app(services: Services) -> Flask:
                 lakefs_calls=calls,
             )
         return answer
+
+    @app.teardown_request
+    def _over(_error: BaseException | None) -> None:
+        if "open" in g:
+            g.open.close()
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     for room in (hooks, checks, reverts, installations, tokens, health, read_metrics):

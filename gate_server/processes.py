@@ -35,7 +35,7 @@ from gate_server.settings import Settings, read_settings
 from gate_server.slow_clients import Worker as SlowClientsWorker
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
-from gate_server.telemetry import metrics
+from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.logs import set_up_logs
 from gate_server.workers.folders import METRICS, memory_folder, own_folder
 from gate_server.workers.loop import Worker
@@ -74,6 +74,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "accesslog": None,
             "proc_name": "gate-web",
+            "worker_exit": lambda _server, _worker: traces.send_what_is_left(),
             "post_worker_init": _send_waiting_away_at_the_end,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # which proxies are believed, GATE_TRUSTED_PROXIES alone says
@@ -86,6 +87,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """Make the app, in gunicorn's worker process."""
         metrics.process_starts.labels("web").inc()
+        traces.set_up_traces("web")
         services = make_services(self._settings)
         _Web.services = services
         return create_app(services)
@@ -120,6 +122,7 @@ def run_web(settings: Settings, host: str, port: int) -> int:
 def run_worker(settings: Settings) -> int:
     """Judge checks until SIGTERM; look at the suites first, which also warms the forkserver up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # until it works: removes what it made, then ends
+    traces.set_up_traces("worker")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     policy = read_policy(settings.policy)
     runner = Runner(lakefs, settings.lakefs_timeout_s)
@@ -139,6 +142,7 @@ def run_worker(settings: Settings) -> int:
         signal.signal(name, lambda *_: worker.stop())
     metrics.process_starts.labels("worker").inc()
     worker.run()
+    traces.send_what_is_left()
     return 0
 
 
@@ -208,6 +212,7 @@ class Supervisor:
 def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -> int:
     """Run the gate's processes; `tokens` are settings that the environment does not hold."""
     set_up_logs(settings.log_level)
+    traces.wanted()  # say now what is missing
     base = [sys.executable, "-c", _START]
     commands = {"web": [*base, "web", host, str(port)], "worker": [*base, "worker"]}
     # In memory where that is possible: prometheus_client maps its files, and a full disk would end us.
@@ -218,6 +223,7 @@ def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -
 def serve_worker(settings: Settings) -> int:
     """Run a worker alone, beside gates on other machines."""
     set_up_logs(settings.log_level)
+    traces.wanted()
     return Supervisor({"worker": [sys.executable, "-c", _START, "worker"]}, os.environ).run()
 
 

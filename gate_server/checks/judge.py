@@ -29,7 +29,7 @@ from gate_server.policy.globs import covering_prefixes
 from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan
 from gate_server.store.store import Store
 from gate_server.store.times import now
-from gate_server.telemetry import metrics
+from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import working_for
 
 log = structlog.get_logger()
@@ -66,8 +66,13 @@ class Judge:
 
     def judge(self, check: Check) -> Verdict:
         """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass."""
-        with working_for(check.request_id, check=check.id):
-            return self._judge(check)
+        with (
+            working_for(check.request_id, check=check.id),
+            traces.span("check", check=check.id, repository=check.repository, destination=check.destination),
+        ):
+            verdict = self._judge(check)
+            traces.note(outcome=verdict.outcome.value)
+            return verdict
 
     def _judge(self, check: Check) -> Verdict:
         started, calls = time.monotonic(), self._lakefs.calls
@@ -78,7 +83,8 @@ class Judge:
             candidate = self._resolve(check)
             plan = self._plan(candidate)
             evaluations = self._evaluations(candidate.repository, plan)
-            verdict = decide(plan, evaluations, self.policy, now())
+            with traces.span("decide"):
+                verdict = decide(plan, evaluations, self.policy, now())
         except GateError as error:
             failure = Problem(error.code, error.message, error.hint)
             verdict = could_not_tell(failure)
@@ -89,20 +95,22 @@ class Judge:
             )
             verdict = could_not_tell(failure)
             log.exception("check failed")
-        written = self._store.checks.finish(
-            check,
-            verdict=verdict,
-            plan=plan,
-            evaluations=evaluations,
-            failure=failure,
-            reusable=plan is not None and _is_reusable(plan, evaluations.values()),
-            lakefs_calls=self._lakefs.calls - calls,
-        )
+        with traces.span("remember"):
+            written = self._store.checks.finish(
+                check,
+                verdict=verdict,
+                plan=plan,
+                evaluations=evaluations,
+                failure=failure,
+                reusable=plan is not None and _is_reusable(plan, evaluations.values()),
+                lakefs_calls=self._lakefs.calls - calls,
+            )
         if written:
             _count(verdict, time.monotonic() - started)
         log.info("check done", outcome=verdict.outcome.value, written=written)
         return verdict
 
+    @traces.span("resolve")
     def _resolve(self, check: Check) -> Candidate:
         if check.policy_digest != self.policy.digest:
             raise CouldNotTell("the policy changed since the check was asked for", "ask again")
@@ -114,6 +122,7 @@ class Judge:
             raise CouldNotTell("the check names no base")
         return Candidate(check.repository, check.destination, base, judged, source, merge_base)
 
+    @traces.span("plan")
     def _plan(self, candidate: Candidate) -> Plan:
         applied = applied_rules(self.policy, candidate.repository, candidate.destination)
         changes = self._changes.of(candidate, applied.prefixes)
@@ -124,6 +133,7 @@ class Judge:
             self.policy, candidate, changes, engine_version=self._engine_version, registered=registered
         )
 
+    @traces.span("evaluate")
     def _evaluations(self, repository: str, plan: Plan) -> dict[int, Evaluation]:
         rules = {rule.name: rule for rule in self.policy.rules}
         cached = self._store.evaluations.find([item.key for item in plan.obligations if item.key])

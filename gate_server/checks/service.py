@@ -18,6 +18,7 @@ from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry.requests import request_id
+from gate_server.telemetry.traces import note
 
 log = structlog.get_logger()
 
@@ -145,6 +146,7 @@ class CheckService:
         check_id = check.id if check else None
         details = {**details, "request_id": request_id()}
         ask_id = self.store.asks.create(kind, principal, details, check_id, said)
+        note(ask=ask_id, check=check_id or "", known=int(verdict is not None))
         log.info("asked", ask=ask_id, check=check_id, known=verdict is not None)
         return Asked(ask_id, check, verdict)
 

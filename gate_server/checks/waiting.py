@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from gate_server.telemetry.traces import span
+
 POLL_S = 0.03
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ class Waiting:
         self._closed = False
         self._thread: threading.Thread | None = None
 
+    @span("wait")
     def until_done(self, check_id: str, timeout_s: float) -> bool:
         """Wait for a check; return whether it is done. False at once where no place is left."""
         if not self._places.acquire(blocking=False):

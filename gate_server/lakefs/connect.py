@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from gate_server.errors import ConfigError
 from gate_server.lakefs.client import WHAT_TO_SET, LakeFS
-from gate_server.telemetry.metrics import lakefs_called
+from gate_server.telemetry import metrics, traces
 
 _ENVIRONMENT = {
     "endpoint_url": "LAKECTL_SERVER_ENDPOINT_URL",
@@ -56,5 +56,10 @@ def connect(*, timeout_s: float = 30.0, environ: Mapping[str, str] = os.environ)
         found["access_key_id"],
         found["secret_access_key"],
         timeout_s=timeout_s,
-        on_call=lakefs_called,
+        on_call=_called,
     )
+
+
+def _called(method: str, path: str, status: int, duration_s: float) -> None:
+    metrics.lakefs_called(method, status, duration_s)
+    traces.lakefs_called(method, path, status, duration_s)

@@ -19,6 +19,7 @@ from gate_server.model import Commit, Revert, RevertPlan
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID, moved, settle
 from gate_server.store.reverts import Reverts
+from gate_server.telemetry.traces import span
 
 LINK = "::lakefs::Gate::url[url:ui]"
 TEMPORARY = "gate-revert-"
@@ -33,6 +34,7 @@ class _Temporary:
     note: str = ""
 
 
+@span("revert")
 def apply_revert(context: RevertContext, plan: RevertPlan, *, principal: str = "") -> Revert:
     """Put the plan's branch back to its target.
 

@@ -45,7 +45,7 @@ process_starts = Counter(
 )
 
 
-def lakefs_called(method: str, _path: str, status: int, duration_s: float) -> None:
+def lakefs_called(method: str, status: int, duration_s: float) -> None:
     """Count a call to lakeFS."""
     lakefs_calls.labels(method, str(status)).observe(duration_s)
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,7 +82,7 @@ def answer(folder: str | Path, number: int) -> Path:
 
 
 def calls(folder: str | Path) -> Path:
-    """Return the file with a line for each call to lakeFS: method, status, seconds."""
+    """Return the file with a line for each call to lakeFS: method, path, status, when it began, seconds."""
     return Path(folder) / "calls"
 
 
@@ -119,8 +120,8 @@ def _connect(source: Source, folder: str) -> LakeFS:
     begin_request(source.request_id)
     told = calls(folder).open("a", buffering=1, encoding="ascii")
 
-    def tell(method: str, _path: str, status: int, duration_s: float) -> None:
-        told.write(f"{method} {status} {duration_s:.6f}\n")
+    def tell(method: str, path: str, status: int, duration_s: float) -> None:
+        told.write(f"{method} {path} {status} {time.time() - duration_s:.6f} {duration_s:.6f}\n")
 
     keys = source.credentials
     return LakeFS(

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Evaluation, EvaluationTask, Limits, Problem, load
-from gate_server.telemetry.metrics import children_stopped, lakefs_called
+from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import request_id
 from gate_server.workers.child import (
     LintTask,
@@ -49,7 +49,7 @@ LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
 START_S = 60.0
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
-SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG")
+SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
 
 log = structlog.get_logger()
 _starting = threading.Lock()
@@ -99,6 +99,7 @@ class Runner:
             raise fault or LimitOfRun("the process that looks at the suites gave no answer")
         return [[load(Problem, item) for item in answer] for answer in answers]
 
+    @traces.span("child")
     def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
         with own_folder(CHILD) as folder:
@@ -113,11 +114,12 @@ class Runner:
                 fault = error
             finally:
                 _kill_group(process)
-            _count_calls(calls(folder))
+            _tell_calls(calls(folder))
+            _tell_tasks(folder, tasks)
             answers, too_large = _answers(folder, len(tasks))
             fault = too_large or fault or _death(process, folder)
             if fault is not None:
-                children_stopped.labels(fault.limit).inc()
+                metrics.children_stopped.labels(fault.limit).inc()
             return answers, fault
 
     def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
@@ -210,12 +212,23 @@ def _answers(folder: Path, count: int) -> tuple[list[Any], LimitOfRun | None]:
     return found, None
 
 
-def _count_calls(told: Path) -> None:
+def _tell_calls(told: Path) -> None:
     if told.is_file() and told.stat().st_size <= ANSWER_BYTES:
         for line in told.read_text(encoding="ascii").splitlines(keepends=True):
             if line.endswith("\n"):  # else the child was killed while it wrote
-                method, status, duration_s = line.split()
-                lakefs_called(method, "", int(status), float(duration_s))
+                method, path, status, began_s, duration_s = line.split()
+                metrics.lakefs_called(method, int(status), float(duration_s))
+                traces.lakefs_called(method, path, int(status), float(duration_s), float(began_s))
+
+
+def _tell_tasks(folder: Path, tasks: Sequence[Task]) -> None:
+    for number, task in enumerate(tasks):
+        if not begun(folder, number).exists():
+            return
+        began_s, done = begun(folder, number).stat().st_mtime, answer(folder, number)
+        duration_s = (done.stat().st_mtime if done.exists() else time.time()) - began_s
+        rule = "" if isinstance(task, LintTask) else task.rule.name
+        traces.told("task", began_s, duration_s, failed=not done.exists(), rule=rule)
 
 
 def _evaluation(data: Any) -> Evaluation:
