@@ -99,6 +99,12 @@ class LakeFS:
         """Return the JSON of a reading call; tried again on a passing fault."""
         return dict(self._reading(repository, *path, **params).json())
 
+    def read(self, repository: str, ref: str, path: str, *, start: int, end: int) -> bytes:
+        """Return the bytes of an object from `start` up to `end`, which must be more than `start`."""
+        wanted = {"range": f"bytes={start}-{end - 1}"}
+        answer = self._reading(repository, "refs", ref, "objects", headers=wanted, path=path)
+        return answer.content if answer.status_code == 206 else answer.content[start:end]
+
     def text(self, repository: str, *path: str, **params: Any) -> str:
         """Return the text of a reading call."""
         return self._reading(repository, *path, **params).text
@@ -145,16 +151,18 @@ class LakeFS:
         """Close the connections."""
         self.close()
 
-    def _reading(self, repository: str, *path: str, **params: Any) -> httpx.Response:
+    def _reading(
+        self, repository: str, *path: str, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> httpx.Response:
         url = _url(repository, *path)
         for attempt in range(READS_TRIED - 1):
             try:
-                return self._once("GET", url, params)
+                return self._once("GET", url, params, headers=headers)
             except LakeFSError as error:
                 if error.status not in PASSING:
                     raise
             time.sleep(0.2 * 2**attempt)
-        return self._once("GET", url, params)
+        return self._once("GET", url, params, headers=headers)
 
     def _once(
         self,
@@ -163,10 +171,13 @@ class LakeFS:
         params: Mapping[str, Any],
         body: Any = None,
         timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         timeout = httpx.USE_CLIENT_DEFAULT if timeout_s is None else httpx.Timeout(timeout_s)
         try:
-            answer = self._http.request(method, url, params=dict(params), json=body, timeout=timeout)
+            answer = self._http.request(
+                method, url, params=dict(params), json=body, headers=headers, timeout=timeout
+            )
         except httpx.RequestError as error:
             raise LakeFSUnreachable(
                 f"lakeFS does not answer at {self.endpoint_url} ({type(error).__name__})", WHAT_TO_SET

@@ -30,6 +30,7 @@ COMMANDS = {
     "install": ("install", "Put the gate before a branch of a repository."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
+    "env": ("env", "Branches to try things on: made, compared with main, thrown away."),
     "tokens": ("tokens", "Make, list and revoke tokens: who may do what."),
     "db": ("db", "Upgrade, downgrade, back up or look at the gate's database."),
 }

@@ -52,6 +52,27 @@ def parse(text: str, *, with_path: bool = False) -> LakeFSURI:
     return LakeFSURI(repository, ref, path)
 
 
+def parse_repository(text: str) -> str:
+    """Return the repository of ``lakefs://REPOSITORY``, whatever follows it; raises `ValueError`."""
+    name = text.removeprefix(SCHEME).partition("/")[0]
+    if not text.startswith(SCHEME) or not _REPOSITORY.fullmatch(name):
+        raise ValueError(f"{text!r} names no repository: give lakefs://REPOSITORY")
+    return name
+
+
+class RepositoryType(click.ParamType[str]):
+    """A click type for the URI of a repository."""
+
+    name = "lakefs_repository"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Parse, or say what is wrong."""
+        try:
+            return parse_repository(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class URIType(click.ParamType[LakeFSURI]):
     """A click type for the URI of a branch."""
 
@@ -68,3 +89,4 @@ class URIType(click.ParamType[LakeFSURI]):
 
 
 BRANCH = URIType()
+REPOSITORY = RepositoryType()

@@ -58,6 +58,32 @@ def test_a_missing_extra_is_named(module: str, command: str, extra: str) -> None
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "['check', 'lakefs://sales/x', '--into', 'main', '--server', 'http://127.0.0.1:1']",
+        "['revert', 'lakefs://sales/main', '--to', 'main~1', '--server', 'http://127.0.0.1:1']",
+        "['tokens', 'list', '--server', 'http://127.0.0.1:1']",
+        "['env', 'list', 'lakefs://sales']",
+    ],
+)
+def test_the_base_install_is_enough_for_commands_through_a_gate(command: str) -> None:
+    block = (
+        "import sys, importlib.abc, os\n"
+        "os.environ.update(GATE_API_TOKEN='x', LAKECTL_SERVER_ENDPOINT_URL='http://127.0.0.1:1',\n"
+        "    LAKECTL_CREDENTIALS_ACCESS_KEY_ID='x', LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY='x')\n"
+        "class Absent(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name.partition('.')[0] in ('flask', 'sqlalchemy', 'structlog', 'ruamel', 'pandas',\n"
+        "                'great_expectations', 'pyarrow', 'prometheus_client', 'lakefs', 'psutil'):\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    done = python(f"{block}from gate_server.cli.main import main\nsys.exit(main({command}))")
+    assert done.returncode == 3, done.stderr
+    assert "127.0.0.1:1 (ConnectError)" in done.stderr
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["nope"],
