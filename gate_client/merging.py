@@ -26,6 +26,7 @@ from gate_client.errors import (
 )
 from gate_client.failures import require_allowed
 from gate_client.lakefs import PASSING, LakeFS
+from gate_client.landing import find_merge
 from gate_client.wire import CheckBody
 
 # As `gate install` writes them; the pre-merge action is what asks the gate.
@@ -104,7 +105,8 @@ def merge(
     NotGuarded
         When lakeFS would not ask the gate: its action is missing, or not the same on both sides.
     Conflict
-        When lakeFS cannot merge the two, the source has uncommitted changes, or another hook refused.
+        When lakeFS cannot merge the two, the source has uncommitted changes, another hook refused, or the
+        source was merged before and then taken back by a revert: as in Git, nothing of it would come again.
     MergeUnknown
         When whether it was merged could not be read in time.
     GateUnreachable
@@ -115,8 +117,14 @@ def merge(
     job = _Merge(gate, lakefs, repository, source, destination, away_s, time.monotonic() + timeout_s)
     source_commit = job.source_commit()
     found = find_merge(lakefs, repository, destination, source_commit)
+    if found and found.taken_back_by:
+        raise Conflict(
+            f"{job.what} was merged by {found.commit_id} and taken back by {found.taken_back_by}: lakeFS "
+            "would bring nothing of it again",
+            f"commit its data anew, on a branch made from {destination} as it is now",
+        )
     if found:
-        return Merged("found", found, source_commit)
+        return Merged("found", found.commit_id, source_commit)
     require_guard(lakefs, repository, source_commit, destination)
     check = job.judged_ahead()
     if on_check:
@@ -133,14 +141,6 @@ def merge(
     }
     state, commit_id = job.run(source_commit, body, merge_timeout_s)
     return Merged(state, commit_id, source_commit, check)
-
-
-def find_merge(lakefs: LakeFS, repository: str, destination: str, source_commit: str) -> str:
-    """Return the commit that merged `source_commit` into `destination`, empty where none of the newest."""
-    for commit in lakefs.first_parents(repository, destination):
-        if source_commit in commit["parents"][1:]:
-            return str(commit["id"])
-    return ""
 
 
 def require_guard(lakefs: LakeFS, repository: str, source: str, destination: str) -> None:
@@ -250,7 +250,8 @@ class _Merge:
         patient_until = self.patient_until()
         while True:
             try:
-                return find_merge(self.lakefs, self.repository, self.destination, source_commit)
+                found = find_merge(self.lakefs, self.repository, self.destination, source_commit)
+                return found.commit_id if found else ""
             except LakeFSError as error:
                 if error.status not in PASSING or time.monotonic() >= patient_until:
                     raise self._unknown(error) from failure

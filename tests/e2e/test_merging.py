@@ -122,6 +122,25 @@ def test_what_the_hook_alone_can_see_is_refused_with_its_check(stage: Stage) -> 
     assert NAME not in stage.world.contents("main")
 
 
+def test_what_was_merged_and_taken_back_is_not_said_to_be_there(stage: Stage) -> None:
+    before = stage.head()
+    stage.world.branch("work", "main", **{NAME: GOOD})
+    landed = stage.merge().commit_id
+    with GateClient(stage.gate.url, API_TOKEN) as gate:
+        back = gate.revert(stage.world.name, "main", before)
+        assert NAME not in stage.world.contents("main")
+        with pytest.raises(Conflict, match=f"was merged by {landed} and taken back by {stage.head()}"):
+            stage.merge()
+        stage.world.commit(stage.world.main, {"other.txt": b"later"})
+        with pytest.raises(Conflict, match="taken back"):
+            stage.merge()
+        gate.revert(stage.world.name, "main", landed)  # the revert is taken back, too
+        assert NAME in stage.world.contents("main")
+        again = stage.merge()
+    assert (again.state, again.commit_id) == ("found", landed)
+    assert back.revert is not None
+
+
 def test_nothing_to_merge(stage: Stage) -> None:
     stage.world.repository.branch("work").create("main")
     done = stage.merge()
