@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import load, single
+from benchmarks import load, queue, single
 from benchmarks.figures import Figure
 from local_lakefs.testing import lakefs_server
 from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
@@ -13,6 +15,8 @@ from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
 
 def main() -> None:
     """Print all figures."""
+    load_1, _, _ = os.getloadavg()
+    print(f"{os.cpu_count()} cores, load {load_1:.1f} before, Python {platform.python_version()}")
     Figure("figure", "median", "goal").print()
     for figure in single.command_line():
         figure.print()
@@ -26,10 +30,16 @@ def main() -> None:
             single.known_verdict,
             single.reverts,
             load.burst_and_stream,
+            load.capacity,
             load.merges,
+            queue.thousand_checks,
         ):
             for figure in measure(server, gate):
                 figure.print()
+        for figure in queue.stages(server):
+            figure.print()
+        for figure in queue.by_threads(server, Path(folder)):
+            figure.print()
 
 
 if __name__ == "__main__":

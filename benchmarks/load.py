@@ -21,6 +21,7 @@ from tests.e2e.harness import BAD, HOOK_TOKEN, Gate, World
 
 BURST = 100
 STEADY_PER_S, STEADY_S = 50, 10
+CAPACITY_ASKERS, CAPACITY_S = 4, 5
 MERGES = 25
 ACTION = """\
 name: {name}
@@ -62,6 +63,33 @@ def burst_and_stream(server: RunningServer, gate: Gate) -> Iterator[Figure]:
         _all_refused(answers)
         p99_ms = statistics.quantiles([taken for taken, _ in answers], n=100)[98] * 1e3
         yield Figure(f"{STEADY_PER_S} known verdicts a second, p99", f"{p99_ms:.0f} ms", "under 100 ms")
+
+
+def capacity(server: RunningServer, gate: Gate) -> Iterator[Figure]:
+    """Measure how many known verdicts a second one web process answers, asked by a few without a pause."""
+    world = World(server)
+    body = event(world, world.branch("b", lakefs_test_dot_csv=BAD).get_commit().id)
+    gate.post_event(body)
+    ends = time.perf_counter() + CAPACITY_S
+
+    def ask() -> list[tuple[float, int]]:
+        answers = []
+        headers = {"Authorization": f"Bearer {HOOK_TOKEN}"}
+        with httpx.Client(base_url=gate.url, headers=headers, timeout=60) as client:
+            while (started := time.perf_counter()) < ends:
+                status = client.post("/hooks/lakefs", json=body).status_code
+                answers.append((time.perf_counter() - started, status))
+        return answers
+
+    with ThreadPoolExecutor(CAPACITY_ASKERS) as pool:
+        asking = [pool.submit(ask) for _ in range(CAPACITY_ASKERS)]
+        answers = [answer for item in asking for answer in item.result()]
+    _all_refused(answers)
+    yield Figure(
+        f"known verdicts a second, {CAPACITY_ASKERS} asking without a pause",
+        f"{len(answers) / CAPACITY_S:.0f} ({statistics.median(taken for taken, _ in answers) * 1e3:.0f} ms)",
+        "",
+    )
 
 
 def _all_refused(answers: list[tuple[float, int]]) -> None:

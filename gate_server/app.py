@@ -31,6 +31,7 @@ from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.context import KEY, Services
 from gate_server.door.errors import handle_errors, on_wrong_shape
+from gate_server.door.readiness import Readiness
 from gate_server.door.security import admit
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
@@ -84,6 +85,7 @@ def make_services(settings: Settings) -> Services:
             store.tokens, hook_token=secret(settings.hook_token), api_token=secret(settings.api_token)
         ),
         failures=Failures(settings.failures_per_min),
+        readiness=Readiness(lakefs, store),
     )
 
 

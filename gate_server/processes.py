@@ -224,7 +224,12 @@ def serve_worker(settings: Settings) -> int:
     """Run a worker alone, beside gates on other machines."""
     set_up_logs(settings.log_level)
     traces.wanted()
-    return Supervisor({"worker": [sys.executable, "-c", _START, "worker"]}, os.environ).run()
+    with (
+        own_folder(METRICS, below=memory_folder()) as folder,
+        metrics.served(settings.worker_metrics, folder),
+    ):
+        environ = {**os.environ, metrics.FOLDER: str(folder)}
+        return Supervisor({"worker": [sys.executable, "-c", _START, "worker"]}, environ).run()
 
 
 def main(arguments: list[str]) -> int:

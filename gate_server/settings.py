@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         How many wrong tokens an address may send a minute; then it has to wait (429).
     wait_s
         How long a hook waits for its check; below the action's ``timeout``.
+    worker_metrics
+        HOST:PORT at which `gate worker` serves its metrics, to whoever asks; off when not set. (The worker of
+        `gate serve` is in that gate's ``/metrics``.)
     worker_threads
         How many checks a worker judges at once.
     lease_s
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     max_waiting: Annotated[int, Field(gt=0)] = 24
     threads: Annotated[int, Field(gt=1)] = 32
     lakefs_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    worker_metrics: Annotated[str, Field(pattern=r"^$|^(\[[0-9a-fA-F:.]+\]|[^\s:]+):\d{1,5}$")] = ""
     worker_threads: Annotated[int, Field(gt=0)] = 2
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(gt=0)] = 3

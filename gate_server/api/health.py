@@ -8,7 +8,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from gate_client.wire import ErrorBody, HealthBody, ReadinessBody
 from gate_server.door.context import services
-from gate_server.errors import CouldNotTell, GateError
+from gate_server.errors import CouldNotTell
 
 health = APIBlueprint("health", __name__)
 
@@ -27,19 +27,15 @@ def healthz() -> dict[str, Any]:
 def readyz() -> dict[str, Any]:
     """Answer 200 when the gate can judge, else 503 with what is missing."""
     here = services()
-    queue, workers = here.store.checks.queue(), here.store.workers.alive()
-    missing = []
-    if not workers:
-        missing.append(
-            GateError("no worker is alive", "`gate serve` starts one within seconds; its log says more")
-        )
-    try:
-        here.lakefs.get("/user")
-    except GateError as error:
-        missing.append(error)
-    if missing:
+    found = here.readiness.now()
+    if found.missing:
         raise CouldNotTell(
-            f"not ready: {'; '.join(error.message for error in missing)}",
-            "; ".join(error.hint for error in missing if error.hint),
+            f"not ready: {'; '.join(error.message for error in found.missing)}",
+            "; ".join(error.hint for error in found.missing if error.hint),
         )
-    return {"status": "ok", "queued": queue.queued, "workers": workers, "policy": here.policy.digest}
+    return {
+        "status": "ok",
+        "queued": found.queued,
+        "workers": found.workers,
+        "policy": here.policy.digest,
+    }

@@ -17,7 +17,8 @@ def command() -> int:
 
     Needs the settings of that gate: the same GATE_DATABASE_URL (PostgreSQL where it is another machine), the
     same policy and suites (GATE_POLICY), and lakectl's settings; no token. GATE_WORKER_THREADS says how many
-    checks it judges at once. When it dies, others take its checks over after GATE_LEASE_S seconds.
+    checks it judges at once, GATE_WORKER_METRICS=HOST:PORT where it serves metrics. When it dies, others take
+    its checks over after GATE_LEASE_S seconds.
 
     \b
     Examples:

@@ -11,6 +11,7 @@ from gate_server.access.failures import Failures
 from gate_server.access.tokens import Access
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
+from gate_server.door.readiness import Readiness
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Policy
 from gate_server.reverts.context import RevertContext
@@ -33,6 +34,7 @@ class Services:
     reverts: RevertContext
     access: Access
     failures: Failures
+    readiness: Readiness
 
 
 def services() -> Services:

@@ -7,12 +7,23 @@ multiprocess mode), which `gate serve` makes and names by `FOLDER`. It stays whi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from gate_server.errors import ConfigError
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +59,35 @@ process_starts = Counter(
 def lakefs_called(method: str, status: int, duration_s: float) -> None:
     """Count a call to lakeFS."""
     lakefs_calls.labels(method, str(status)).observe(duration_s)
+
+
+@contextmanager
+def served(address: str, folder: Path) -> Iterator[None]:
+    """Serve what is counted in `folder` at HOST:PORT until the block ends; without an address, nothing.
+
+    Raises
+    ------
+    ConfigError
+        When nothing can listen there.
+    """
+    if not address:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"cannot serve metrics at {address} ({error})", "set GATE_WORKER_METRICS to a free HOST:PORT"
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class _Given(Collector):

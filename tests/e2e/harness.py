@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -155,6 +157,17 @@ def _wait_until_up(
             pass
         time.sleep(0.05)
     raise RuntimeError(f"the gate did not come up:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+def container_health_check(gate: Gate, **environment: str) -> int:
+    """Run the health check of the container image against a gate; return its exit code."""
+    command = re.search(r"HEALTHCHECK[^\[]*CMD (\[.*\])", (ROOT / "Dockerfile").read_text())
+    assert command
+    _, *arguments = json.loads(command[1].replace("8090", gate.url.rpartition(":")[2]))
+    done = subprocess.run(
+        [sys.executable, *arguments], env={**os.environ, **environment}, check=False, capture_output=True
+    )
+    return done.returncode
 
 
 def until(reached: Callable[[], bool]) -> None:

@@ -36,6 +36,7 @@ from tests.e2e.harness import (
     ROOT,
     Gate,
     World,
+    container_health_check,
     gate_environment,
     run_gate,
     running_gate,
@@ -661,3 +662,4 @@ def test_tls_by_the_gate_itself(server: RunningServer, tmp_path: Path) -> None:
             assert "Secure" in opened.headers["Set-Cookie"]
         with pytest.raises(httpx.TransportError):
             httpx.get(gate.url.replace("https:", "http:") + "/healthz")
+        assert container_health_check(gate, **tls) == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.server
 import json
 import signal
+import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +18,21 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, running_gate, until, worker_of
+from tests.e2e.harness import (
+    API_TOKEN,
+    BAD,
+    GATE_COMMAND,
+    GOOD,
+    HOOK_TOKEN,
+    Gate,
+    World,
+    container_health_check,
+    free_port,
+    run_gate,
+    running_gate,
+    until,
+    worker_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +126,34 @@ def test_the_queue_is_seen_and_without_a_worker_the_gate_is_not_ready(gate: Gate
     assert figures(gate).get(("gate_checks_taken_over_total",), 0) == taken_over
 
 
+def test_a_worker_of_another_machine_serves_what_it_counts(gate: Gate) -> None:
+    port = free_port()
+    environment = {**gate.environment, "GATE_WORKER_METRICS": f"127.0.0.1:{port}"}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        answer = run_gate("worker", env=environment)
+    assert answer.returncode == 2
+    assert "cannot serve metrics" in answer.stderr
+    assert run_gate("worker", env={**environment, "GATE_WORKER_METRICS": "9100"}).returncode == 2
+    worker = subprocess.Popen([*GATE_COMMAND, "worker"], env=environment, stdout=subprocess.DEVNULL)
+    try:
+
+        def started() -> bool:
+            try:
+                text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+            except httpx.TransportError:
+                return False
+            return 'gate_process_starts_total{process="worker"} 1.0' in text
+
+        until(started)
+        until(lambda: figures(gate)["gate_workers_alive",] == 2)
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0
+    until(lambda: figures(gate)["gate_workers_alive",] == 1)
+
+
 # -- one id -------------------------------------------------------------------------------------------
 
 
@@ -170,6 +214,13 @@ def test_one_id_goes_through_hook_check_child_and_lakefs(
             )
             assert answer.json()["verdict"] == "FAIL"
             assert answer.headers["X-Request-ID"] == "nightly-load.7"
+            # Public, and yet no way to ask lakeFS over and over.
+            looked = [gate.api.get("/readyz").status_code for _ in range(40)]
+            assert looked[-1] == 200
+            assert 0 < sum(path.endswith("/user") for path, _ in seen) < len(looked)
+            assert container_health_check(gate) == 0
+            gate_away = Gate(f"http://127.0.0.1:{free_port()}", gate.process, {}, gate.log)
+            assert container_health_check(gate_away) == 1
             log = [json.loads(line) for line in gate.log.read_text().splitlines() if line.startswith("{")]
             made = [
                 gate.api.get("/healthz", headers={"X-Request-ID": wrong}).headers["X-Request-ID"]
