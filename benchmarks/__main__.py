@@ -18,8 +18,9 @@ def main() -> None:
     load_1, _, _ = os.getloadavg()
     print(f"{os.cpu_count()} cores, load {load_1:.1f} before, Python {platform.python_version()}")
     Figure("figure", "median", "goal").print()
-    for figure in single.command_line():
-        figure.print()
+    for measure_alone in (single.command_line, single.importing):
+        for figure in measure_alone():
+            figure.print()
     with (
         tempfile.TemporaryDirectory() as folder,
         lakefs_server(Path(folder) / "lakefs", HOOK_ENVIRONMENT) as server,

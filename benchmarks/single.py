@@ -40,6 +40,22 @@ def command_line() -> Iterator[Figure]:
     )
 
 
+def importing() -> Iterator[Figure]:
+    """Measure `import gate_client`, beside Python doing nothing."""
+    imported, nothing = (
+        statistics.median(
+            seconds(lambda code=code: subprocess.run([sys.executable, "-c", code], check=True))
+            for _ in range(RUNS)
+        )
+        for code in ("import gate_client", "")
+    )
+    yield Figure(
+        "import gate_client (python -c '' beside it)",
+        f"{imported:.2f} s ({nothing:.2f} s)",
+        "at most 0.3 s more",
+    )
+
+
 def unknown_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     """Measure from hook to verdict for content never seen."""
     world, times = World(server), []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import ssl
 import time
@@ -171,6 +170,8 @@ class AsyncGateClient(Connection):
 
     async def _do(self, step: Request | Pause) -> Came:
         if isinstance(step, Pause):
+            import asyncio  # 40 ms that who waits does not need
+
             await asyncio.sleep(step.seconds)
             return None
         try:

@@ -21,13 +21,13 @@ RevertState = Literal["planned", "applied", "verified", "moved", "unchanged", "r
 class Sent(BaseModel):
     """What is sent to the gate."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Answered(BaseModel):
     """What the gate answers."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class ErrorDetail(Answered):

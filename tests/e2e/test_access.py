@@ -19,6 +19,7 @@ from lakefs.exceptions import ServerException
 from sqlalchemy import text as sql
 from werkzeug.test import TestResponse
 
+from gate_client import GateClient, GateUnreachable
 from gate_server.access import tokens as access
 from gate_server.access.tokens import make_token
 from gate_server.app import create_app, make_services
@@ -660,6 +661,10 @@ def test_tls_by_the_gate_itself(server: RunningServer, tmp_path: Path) -> None:
             opened = browser.post("/sign-in", data={"csrf_token": found[1], "token": API_TOKEN})
             assert opened.status_code == 302
             assert "Secure" in opened.headers["Set-Cookie"]
+        with GateClient(gate.url, API_TOKEN, verify=context) as client:
+            assert client.health().status == "ok"
+        with GateClient(gate.url, API_TOKEN) as client, pytest.raises(GateUnreachable):
+            client.health()
         with pytest.raises(httpx.TransportError):
             httpx.get(gate.url.replace("https:", "http:") + "/healthz")
         assert container_health_check(gate, **tls) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from local_lakefs.testing import RunningServer
 from tests.contract.action_files import action, lua, webhook
 from tests.contract.webhooks import Received, receiver
 from tests.e2e.faults import BreakingTransport
-from tests.e2e.harness import API_TOKEN, BAD, GOOD, Gate, World, free_port
+from tests.e2e.harness import API_TOKEN, BAD, GOOD, Gate, World, free_port, running_gate
 from tests.e2e.test_hooks import ACTION
 
 ACTION_PATH = "_lakefs_actions/gate_pre_merge.yaml"
@@ -244,6 +245,21 @@ def test_a_merge_that_outlives_the_one_who_asked_is_not_made_twice(stage: Stage)
     assert len(endpoint.received) > 1
     assert done.state == "merged"
     assert stage.log() == [done.commit_id, *before]
+
+
+def test_a_hook_that_does_not_wait_is_asked_again_when_the_verdict_is_there(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    with running_gate(server.environment, tmp_path, GATE_WAIT_S="0.001") as impatient:
+        stage = Stage(server, impatient)
+        stage.world.branch("work", lakefs_test_dot_csv=GOOD)
+        before, way = stage.log(), BreakingTransport()
+        done = stage.merge(transport=way)
+        assert stage.log() == [done.commit_id, *before]
+        assert sum(call.startswith("POST") for call in way.calls) == 2
+        stage.world.branch("bad", "main", **{"lakefs_test_2.csv": BAD})
+        with pytest.raises(GateRefused):
+            stage.merge("bad")
 
 
 def test_a_lakefs_that_is_gone_or_refuses_the_keys(stage: Stage, server: RunningServer) -> None:
