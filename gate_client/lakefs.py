@@ -97,7 +97,7 @@ class LakeFS:
 
     def get(self, repository: str, *path: str, **params: Any) -> Json:
         """Return the JSON of a reading call; tried again on a passing fault."""
-        return dict(self._reading(repository, *path, **params).json())
+        return self._json(self._reading(repository, *path, **params))
 
     def read(self, repository: str, ref: str, path: str, *, start: int, end: int) -> bytes:
         """Return the bytes of an object from `start` up to `end`, which must be more than `start`."""
@@ -114,10 +114,17 @@ class LakeFS:
         after = ""
         while True:
             page = self.get(repository, *path, **params, after=after, amount=PAGE)
-            yield from page["results"]
-            if not page["pagination"]["has_more"]:
+            try:
+                results, has_more = page["results"], page["pagination"]["has_more"]
+                following = page["pagination"]["next_offset"] if has_more else ""
+            except (KeyError, TypeError) as error:
+                raise self._odd(f"a page without {error}") from error
+            yield from results
+            if not has_more:
                 return
-            after = page["pagination"]["next_offset"]
+            if following == after:
+                raise self._odd(f"the page after {after!r} again and again")
+            after = following
 
     def send(
         self,
@@ -136,8 +143,7 @@ class LakeFS:
             With lakeFS's status; `LakeFSUnreachable`, when it may or may not have been done, with status 0.
         """
         answer = self._once(method, _url(repository, *path), params, body, timeout_s)
-        is_json = "json" in answer.headers.get("content-type", "")
-        return dict(answer.json()) if answer.content and is_json else {}
+        return self._json(answer) if answer.content else {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -150,6 +156,20 @@ class LakeFS:
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self.close()
+
+    def _json(self, answer: httpx.Response) -> Json:
+        try:
+            found = answer.json()
+        except ValueError as error:
+            raise self._odd("an answer that is no JSON", answer.status_code) from error
+        if not isinstance(found, dict):
+            raise self._odd("JSON that is no object", answer.status_code)
+        return found
+
+    def _odd(self, what: str, status: int = 200) -> LakeFSError:
+        return LakeFSError(
+            f"{self.endpoint_url} does not answer as lakeFS does: {what}", WHAT_TO_SET, status=status
+        )
 
     def _reading(
         self, repository: str, *path: str, headers: Mapping[str, str] | None = None, **params: Any

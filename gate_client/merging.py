@@ -232,7 +232,9 @@ class _Merge:
                 done = self.lakefs.send(
                     "POST", self.repository, *path, body=dict(body), timeout_s=merge_timeout_s
                 )
-                return "merged", str(done["reference"])
+                if done.get("reference"):
+                    return "merged", str(done["reference"])
+                raise LakeFSError("lakeFS's answer to the merge names no commit")
             except LakeFSError as error:
                 landed = self._landed(source_commit, error)
                 if landed:

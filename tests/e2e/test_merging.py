@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gate_client import Conflict, CouldNotTell, GateClient, GateError, GateRefused, GateUnreachable, NotFound
@@ -204,6 +205,21 @@ def test_a_call_that_is_lost_makes_no_second_merge_and_loses_none(stage: Stage) 
         done = stage.merge(name, BreakingTransport(number, after=after))
         assert done.state == "merged"
         assert stage.log() == [done.commit_id, *before]
+
+
+class Mumbling(BreakingTransport):
+    """A way on which what a merge answers is replaced."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a call on."""
+        answer = super().handle_request(request)
+        return httpx.Response(200, json={}) if request.method == "POST" else answer
+
+
+def test_an_answer_that_names_no_commit_is_looked_up(stage: Stage) -> None:
+    stage.world.branch("work", lakefs_test_dot_csv=GOOD)
+    done = stage.merge(transport=Mumbling())
+    assert (done.state, done.commit_id) == ("merged", stage.head())
 
 
 @pytest.mark.parametrize("after", [False, True])
