@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint unit contract e2e prefect bench lock clean
+.PHONY: help demo prefect-demo setup test lint unit contract e2e prefect bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,6 +32,9 @@ setup: $(VENV)/.runtime ## make .venv with what the gate needs
 
 demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
 	@$(BIN)/gate demo $(if $(LAKEFS_URL),--lakefs-url '$(LAKEFS_URL)') $(if $(STORAGE_NAMESPACE),--storage-namespace '$(STORAGE_NAMESPACE)') $(if $(GATE_PUBLIC_URL),--public-url '$(GATE_PUBLIC_URL)')
+
+prefect-demo: $(VENV)/.dev ## play two Prefect flows, good and bad, through the gate on a real Prefect server
+	@$(BIN)/python -m examples.prefect.demo
 
 test: lint unit contract e2e prefect ## lint, types, layers, unit, contract and end-to-end tests
 

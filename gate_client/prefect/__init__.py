@@ -5,6 +5,9 @@ Blocks are registered by ``prefect block register -m gate_client.prefect``. docs
 
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
 from gate_client.prefect.failures import LakeFSFailed
+from gate_client.prefect.isolation import isolated, step_branch
+from gate_client.prefect.names import branch_name
+from gate_client.prefect.reverting import revert_on_failure
 from gate_client.prefect.tasks.actions import (
     get_action_run,
     get_hook_output,
@@ -28,6 +31,7 @@ from gate_client.prefect.tasks.commits import (
     merge_into_branch,
     revert_branch,
 )
+from gate_client.prefect.tasks.gate import check, merge_through_gate, revert, wait_for_check
 from gate_client.prefect.tasks.objects import (
     copy_object,
     delete_object,
@@ -53,6 +57,8 @@ __all__ = [
     "GateCredentials",
     "LakeFSCredentials",
     "LakeFSFailed",
+    "branch_name",
+    "check",
     "cherry_pick",
     "commit",
     "copy_object",
@@ -77,6 +83,7 @@ __all__ = [
     "get_tag",
     "get_underlying_properties",
     "head_object",
+    "isolated",
     "list_action_run_hooks",
     "list_action_runs",
     "list_branches",
@@ -86,10 +93,15 @@ __all__ = [
     "log_branch_commits",
     "log_commits",
     "merge_into_branch",
+    "merge_through_gate",
     "reset_branch",
     "restore_refs",
+    "revert",
     "revert_branch",
+    "revert_on_failure",
     "stage_object",
     "stat_object",
+    "step_branch",
     "upload_object",
+    "wait_for_check",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
 from gate_client.client import AsyncGateClient, GateClient
+from gate_client.errors import NotFound
 
 if TYPE_CHECKING:
     from lakefs import Client
+
+B = TypeVar("B", bound=Block)
 
 _API = "/api/v1"
 
@@ -107,3 +110,25 @@ class GateCredentials(Block):
     def get_async_client(self) -> AsyncGateClient:
         """Return a client of the gate whose methods are awaited."""
         return AsyncGateClient(self.url, self.token.get_secret_value())
+
+
+def loaded(kind: type[B], block: B | str) -> B:
+    """Return a block, loaded where only its name is given.
+
+    Raises
+    ------
+    NotFound
+        When no such block is stored.
+    """
+    if not isinstance(block, str):
+        return block
+    try:
+        found: Any = kind.load(block, _sync=True)  # type: ignore[call-arg]
+    except ValueError as error:
+        raise NotFound(
+            f"Prefect has no {kind.__name__} block {block!r}",
+            f'`prefect block register -m gate_client.prefect`, then {kind.__name__}(...).save("{block}")',
+        ) from error
+    if not isinstance(found, kind):
+        raise NotFound(f"Prefect's block {block!r} is no {kind.__name__}", "give the name of one that is")
+    return found

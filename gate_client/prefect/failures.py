@@ -16,9 +16,9 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
-from gate_client.errors import GateError
+from gate_client.errors import LakeFSError
+from gate_client.lakefs import PASSING
 
-TOO_MANY_REQUESTS = 429
 _NEVER_CONNECTED = (NewConnectionError, ConnectTimeoutError, NameResolutionError)
 _HINTS = {
     401: "check access_key_id and secret_access_key of the LakeFSCredentials block",
@@ -28,7 +28,7 @@ _HINTS = {
 }
 
 
-class LakeFSFailed(GateError):
+class LakeFSFailed(LakeFSError):
     """lakeFS did not do what a task asked.
 
     Parameters
@@ -38,8 +38,6 @@ class LakeFSFailed(GateError):
     untouched
         Whether nothing was changed for sure, because the call never reached lakeFS or was turned away.
     """
-
-    code = "lakefs"
 
     def __init__(self, message: str, hint: str = "", status: int = 0, *, untouched: bool = False) -> None:
         super().__init__(message, hint, status=status)
@@ -52,7 +50,7 @@ class LakeFSFailed(GateError):
     @property
     def passing(self) -> bool:
         """Whether it may go better in a moment."""
-        return self.status in (0, TOO_MANY_REQUESTS) or self.status >= 500
+        return self.status in PASSING
 
 
 def _again(message: str, hint: str, status: int, untouched: bool) -> LakeFSFailed:

@@ -5,6 +5,8 @@
 ``settling``            writes where doing it twice is doing it once, or that look first at what an earlier
                         try did: the same
 ``writing``             other writes: tried again only where lakeFS did nothing for sure
+``asking``              calls of the gate that may be made twice: tried again when it could not tell
+``asking_once``         other calls of the gate: never tried again
 ======================  ==================================================================================
 """
 
@@ -18,7 +20,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from gate_client.errors import CouldNotTell
+from gate_client.errors import CouldNotTell, LakeFSError, StillRunning
+from gate_client.lakefs import PASSING
 from gate_client.prefect.failures import LakeFSFailed
 
 P = ParamSpec("P")
@@ -44,8 +47,13 @@ def writing(call: Callable[P, R]) -> Task[P, R]:
 
 
 def asking(call: Callable[P, R]) -> Task[P, R]:
-    """Make a task of a call to the gate: tried again when the gate could not tell."""
+    """Make a task of a call to the gate that may be made twice."""
     return _task(call, _could_not_tell)
+
+
+def asking_once(call: Callable[P, R]) -> Task[P, R]:
+    """Make a task of a call to the gate that may not be made twice."""
+    return _task(call, lambda _error: False)
 
 
 def _task(call: Callable[P, R], again: Callable[[BaseException], bool]) -> Task[P, R]:
@@ -72,4 +80,6 @@ def _untouched(error: BaseException) -> bool:
 
 
 def _could_not_tell(error: BaseException) -> bool:
-    return isinstance(error, CouldNotTell)
+    if isinstance(error, LakeFSError):
+        return error.status in PASSING
+    return isinstance(error, CouldNotTell) and not isinstance(error, StillRunning)

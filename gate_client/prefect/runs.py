@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run, task_run
@@ -17,6 +21,7 @@ BUTTON = "::lakefs::Prefect::url[url:ui]"
 FLOW_RUN = "prefect_flow_run_id"
 ROOT_FLOW_RUN = "prefect_root_flow_run_id"
 TASK_RUN = "prefect_task_run_id"
+CLOCKS_DIFFER = timedelta(hours=1)  # at most: lakeFS's and Prefect's
 
 
 def commit_metadata(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -41,6 +46,30 @@ def commit_metadata(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def was_tried_before() -> bool:
     """Whether this task run is a second try, so that the first may have reached lakeFS."""
     return int(task_run.run_count or 0) > 1
+
+
+def run_key() -> str:
+    """Return what names this flow run, also when it is run again; of a subflow, also when its parent is.
+
+    Prefect may give a subflow another run when its parent is run again, but under the same task run.
+    """
+    context = FlowRunContext.get()
+    parent = context.flow_run.parent_task_run_id if context and context.flow_run else None
+    return str(parent or flow_run.id)
+
+
+def run_began() -> datetime:
+    """Return when this run, or the one that it is part of, began at the earliest, by lakeFS's clock, too."""
+    context = FlowRunContext.get()
+    assert context is not None  # noqa: S101 - asked for within a flow
+    assert context.flow_run is not None  # noqa: S101
+    root = flow_run.root_flow_run_id
+    began = context.flow_run.created
+    if root != flow_run.id:
+        with get_client(sync_client=True) as client:
+            began = client.read_flow_run(UUID(root)).created
+    assert began is not None  # noqa: S101 - the server has given it
+    return began - CLOCKS_DIFFER
 
 
 def say(message: str) -> None:

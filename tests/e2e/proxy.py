@@ -83,7 +83,7 @@ def proxy_before(server_url: str, treat: Callable[[Exchange], None]) -> Iterator
         def treated(self) -> None:
             treat(Exchange(self.command, self.path, server_url, self, client))
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = treated
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = treated
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from local_lakefs.testing import RunningServer, lakefs_server
-from tests.e2e.harness import HOOK_ENVIRONMENT, Gate, World, free_port, running_gate
+from tests.e2e.harness import API_TOKEN, GOOD, HOOK_ENVIRONMENT, Gate, World, free_port, running_gate
 from tests.prefect.harness import PrefectServer, prefect_environment, running_prefect
 
 if TYPE_CHECKING:
-    from gate_client.prefect import LakeFSCredentials
+    from gate_client.prefect import GateCredentials, LakeFSCredentials
 
 # Prefect reads its settings as it is imported, so they are set before a test module imports it. Its home is
 # the tests' own: nothing of this machine's user is read or written.
@@ -63,3 +64,34 @@ def lakefs(server: RunningServer) -> LakeFSCredentials:
         access_key_id=server.access_key_id,
         secret_access_key=server.secret_access_key,
     )
+
+
+@pytest.fixture
+def gated(gate: Gate) -> GateCredentials:
+    """Give the block for that gate, not saved."""
+    from gate_client.prefect import GateCredentials
+
+    return GateCredentials(url=gate.url, token=SecretStr(API_TOKEN))
+
+
+@pytest.fixture(scope="session")
+def gate_files(server: RunningServer, gate: Gate) -> dict[str, bytes]:
+    """Give what `gate install` writes, so that not every test waits for it."""
+    model = World(server)
+    done = gate.run("install", model.uri())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return model.contents("main")
+
+
+@pytest.fixture
+def guarded(world: World, gate_files: dict[str, bytes], prefect_server: PrefectServer) -> World:
+    """Give a repository with the gate before its main, which holds a good file."""
+    setup = world.commit(
+        world.repository.branch("setup").create("main"), {**gate_files, "lakefs_test.csv": GOOD}
+    )
+    # No hook is asked about a reset (H7): this is how main gets what only `gate install` may merge.
+    world.server.client.sdk_client.experimental_api.hard_reset_branch(
+        world.name, "main", ref=setup.get_commit().id
+    )
+    setup.delete()
+    return world

@@ -7,7 +7,6 @@ before its answer was lost, and nothing is done twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Literal
 
 from lakefs_sdk.models import (
@@ -89,7 +88,7 @@ def revert_branch(
     message: str = "",
     metadata: Mapping[str, str] | None = None,
 ) -> Commit:
-    """Undo one commit with lakeFS alone. Back to an earlier state goes `revert_to`."""
+    """Undo one commit with lakeFS alone. Back to an earlier state goes `revert`."""
     calls = Calls(lakefs_credentials)
 
     def make(carried: dict[str, str]) -> str:
@@ -139,14 +138,11 @@ def log_commits(
     ref: str,
     lakefs_credentials: LakeFSCredentials,
     limit: int | None = 100,
-    since: datetime | None = None,
     first_parent: bool = False,
 ) -> list[Commit]:
     """Return the commits that lead to `ref`, newest first."""
     calls = Calls(lakefs_credentials)
-    return calls.all(
-        calls.refs.log_commits, repository, ref, limit=limit, since=since, first_parent=first_parent
-    )
+    return calls.all(calls.refs.log_commits, repository, ref, limit=limit, first_parent=first_parent)
 
 
 @reading
