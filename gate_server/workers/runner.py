@@ -234,8 +234,9 @@ def _tell_tasks(folder: Path, tasks: Sequence[Task]) -> None:
 def _evaluation(data: Any) -> Evaluation:
     try:
         return load(Evaluation, data)
-    except ValidationError:
-        log.exception("a child's answer is no evaluation")
+    except ValidationError as error:  # its text holds what was given
+        places = [item["loc"] for item in error.errors(include_input=False, include_context=False)]
+        log.error("a child's answer is no evaluation", places=places)  # noqa: TRY400
         return failed("bad_answer", "the child's answer is no evaluation", "report this defect")
 
 

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from local_lakefs.testing import RunningServer, lakefs_server
+from tests.e2e.canaries import CANARIES
 from tests.e2e.harness import HOOK_ENVIRONMENT, Gate, World, running_gate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def canaries() -> Iterator[None]:
+    """Fail the run where a secret or a cell's value turned up in what a gate told, wrote or kept."""
+    send = httpx.Client.send
+
+    def send_and_look(self: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+        answer = send(self, request, **options)
+        if not options.get("stream"):
+            CANARIES.look_at_answer(answer)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.Client, "send", send_and_look)
+        yield
+    assert not CANARIES.places, "\n".join(CANARIES.places[:20])
 
 
 @pytest.fixture(scope="session")

@@ -22,17 +22,16 @@ import httpx
 import psutil
 
 from local_lakefs.testing import RunningServer
+from tests.e2e.canaries import API_TOKEN, CANARIES, CELL, HOOK_TOKEN
 
 ROOT = Path(__file__).parents[2]
-HOOK_TOKEN = "hook-token-of-the-tests"
-API_TOKEN = "api-token-of-the-tests"
 START_S = 60.0
 PATIENCE_S = 60.0
 HOOK_ENVIRONMENT = {"LAKEFSACTION_GATE_TOKEN": HOOK_TOKEN}
 
 GATE_COMMAND = [str(Path(sys.executable).parent / "gate")]
-GOOD = b"1,2,3,4,5\n6,7,8,9,10\n"
-BAD = b"1,2,3,4\n6,7,8,9\n"
+GOOD = f"{CELL}1,2,3,4,5\n6,7,8,9,{CELL}10\n".encode()
+BAD = f"{CELL}1,2,3,4\n6,7,8,9{CELL}\n".encode()
 
 
 def free_port() -> int:
@@ -88,7 +87,7 @@ class Gate:
 
 def run_gate(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a `gate` command as a user would, without a terminal."""
-    return subprocess.run(
+    done = subprocess.run(
         [*GATE_COMMAND, *arguments],
         env=dict(env),
         cwd=cwd,
@@ -98,6 +97,8 @@ def run_gate(*arguments: str, env: Mapping[str, str], cwd: Path = ROOT) -> subpr
         check=False,
         stdin=subprocess.DEVNULL,
     )
+    CANARIES.look_at("output", f"gate {arguments[0]}", done.stdout + done.stderr)
+    return done
 
 
 def gate_environment(lakefs: Mapping[str, str], data_dir: Path, **settings: str) -> dict[str, str]:
@@ -134,6 +135,7 @@ def running_gate(
             stdin=subprocess.DEVNULL,
         )
     try:
+        CANARIES.watch(url, environment)
         _wait_until_up(url, process, log, verify or True)
         yield Gate(url, process, environment, log)
     finally:
@@ -143,6 +145,8 @@ def running_gate(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        CANARIES.look_at_folder(data_dir)
+        CANARIES.look_at_database(environment.get("GATE_DATABASE_URL") or f"sqlite:///{data_dir / 'gate.db'}")
 
 
 def _wait_until_up(

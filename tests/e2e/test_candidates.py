@@ -11,7 +11,7 @@ from lakefs.exceptions import ServerException
 from tests.e2e.harness import BAD, GOOD, Gate, World
 
 OTHER = b"5,4,3,2,1\n"
-FORGED = b"1,2,3,4\n6,7,8,9\n1,2,\n"  # as long as GOOD
+FORGED = BAD + b"1,2,\n"  # as long as GOOD
 ACTION = "_lakefs_actions/gate_pre_merge.yaml"
 
 
