@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
@@ -11,29 +10,26 @@ from gate_client.wire import (
     CheckBody,
     CheckRequest,
     ChecksBody,
-    ErrorBody,
     ListQuery,
     VerdictBody,
     WaitQuery,
 )
 from gate_server.api.bodies import CheckPath, check_body, verdict_body
+from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_check, seen_checks
 from gate_server.model import Check, Verdict, dump
 
-checks = APIBlueprint("checks", __name__, url_prefix="/api/v1/checks")
-ERRORS: dict[str | int | HTTPStatus, Any] = {
-    401: ErrorBody,
-    403: ErrorBody,
-    404: ErrorBody,
-    422: ErrorBody,
-    503: ErrorBody,
-}
+checks = APIBlueprint(
+    "checks", __name__, url_prefix="/api/v1/checks", abp_responses=ERRORS, abp_security=TOKEN
+)
 
 
 @checks.post(
-    "", responses={200: VerdictBody, 202: VerdictBody, **ERRORS}, summary="Judge a merge before it is made"
+    "",
+    responses={200: VerdictBody, 202: VerdictBody, **ERRORS_OF_BODIES},
+    summary="Judge a merge before it is made",
 )
 def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int]:
     """Judge what a merge would make; 200 with the verdict, 202 while the check runs."""
@@ -47,14 +43,14 @@ def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int
     return verdict_body(verdict, check), 200 if verdict else 202
 
 
-@checks.get("", responses={200: ChecksBody, **ERRORS}, summary="The newest checks")
+@checks.get("", responses={200: ChecksBody}, summary="The newest checks")
 def list_checks(query: ListQuery) -> dict[str, Any]:
     """Return checks, newest first."""
     found = seen_checks(query.limit, query.repository)
     return {"checks": [verdict_body(check.verdict, check) | _names(check) for check in found]}
 
 
-@checks.get("/<string:check_id>", responses={200: CheckBody, **ERRORS}, summary="One check with every result")
+@checks.get("/<string:check_id>", responses={200: CheckBody}, summary="One check with every result")
 def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
     """Return a check; `?wait=SECONDS` waits for its verdict."""
     check, verdict = _awaited(seen_check(path.check_id), query.wait)

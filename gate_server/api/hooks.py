@@ -7,27 +7,49 @@ from typing import Any
 
 from flask import request
 from flask_openapi3.blueprint import APIBlueprint
+from pydantic import RootModel
 
 from gate_client.wire import ErrorBody, VerdictBody
 from gate_server.api.bodies import verdict_body
+from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.lakefs.events import parse_event
 from gate_server.policy.decide import answer
 
-hooks = APIBlueprint("hooks", __name__, url_prefix="/hooks")
+hooks = APIBlueprint("hooks", __name__, url_prefix="/hooks", abp_responses=ERRORS, abp_security=TOKEN)
+
+# What is needed of lakeFS's body; the rest is read by `parse_event` too, and more is let be.
+EVENT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["event_type", "repository_id", "branch_id"],
+                    "properties": {
+                        "event_type": {"const": "pre-merge"},
+                        "repository_id": {"type": "string", "minLength": 1, "maxLength": 1024},
+                        "branch_id": {"type": "string", "minLength": 1, "maxLength": 1024},
+                        "source_ref": {"type": "string", "maxLength": 1024},
+                        "commit_id": {"type": "string", "maxLength": 1024},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class NotTold(RootModel[VerdictBody | ErrorBody]):
+    """Could not tell, or not yet; or the gate itself could not answer."""
 
 
 @hooks.post(
     "/lakefs",
-    responses={
-        200: VerdictBody,
-        412: VerdictBody,
-        503: VerdictBody,
-        401: ErrorBody,
-        403: ErrorBody,
-        422: ErrorBody,
-    },
+    responses={200: VerdictBody, 412: VerdictBody, 503: NotTold, **ERRORS_OF_BODIES},
+    openapi_extensions=EVENT,
     summary="Judge the merge that waits",
 )
 def judge_merge() -> tuple[dict[str, Any], int]:

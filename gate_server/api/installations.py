@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_client.wire import ErrorBody, InstallationBody, InstallationRequest, RegistrationRequest
+from gate_client.wire import InstallationBody, InstallationRequest, RegistrationRequest
+from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 
-installations = APIBlueprint("installations", __name__, url_prefix="/api/v1")
-ERRORS: dict[str | int | HTTPStatus, Any] = {401: ErrorBody, 403: ErrorBody, 422: ErrorBody, 503: ErrorBody}
+installations = APIBlueprint(
+    "installations", __name__, url_prefix="/api/v1", abp_responses=ERRORS, abp_security=TOKEN
+)
 
 
 @installations.post(
     "/registrations",
-    responses={201: RegistrationRequest, **ERRORS},
+    responses={201: RegistrationRequest, **ERRORS_OF_BODIES},
     summary="Announce a change of the gate's files",
 )
 def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
@@ -30,7 +31,9 @@ def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
 
 
 @installations.put(
-    "/installations", responses={200: InstallationBody, **ERRORS}, summary="Record what was installed"
+    "/installations",
+    responses={200: InstallationBody, **ERRORS_OF_BODIES},
+    summary="Record what was installed",
 )
 def record(body: InstallationRequest) -> dict[str, Any]:
     """Remember the installed files, so that a revert can put them back."""

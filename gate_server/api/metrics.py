@@ -11,16 +11,21 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from sqlalchemy.exc import SQLAlchemyError
 
+from gate_server.api.errors import ERRORS, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow_everywhere
 from gate_server.store.store import Store
 from gate_server.telemetry.metrics import CONTENT_TYPE, exposition
 
-metrics = APIBlueprint("metrics", __name__)
+metrics = APIBlueprint("metrics", __name__, abp_responses=ERRORS, abp_security=TOKEN)
 log = structlog.get_logger()
 
 
-@metrics.get("/metrics", summary="Figures for Prometheus")
+@metrics.get(
+    "/metrics",
+    responses={200: {"description": "OK", "content": {"text/plain": {}}}},
+    summary="Figures for Prometheus",
+)
 def read_metrics() -> Response:
     """Return what this gate's processes counted, and how the queue of its database stands."""
     allow_everywhere()

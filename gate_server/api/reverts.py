@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
+from pydantic import RootModel
 
 from gate_client.wire import ErrorBody, ListQuery, OneRevertBody, RevertAnswer, RevertRequest, RevertsBody
 from gate_server.api.bodies import RevertPath
+from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_revert, seen_reverts
@@ -16,20 +17,18 @@ from gate_server.model import dump
 from gate_server.reverts.apply import apply_revert
 from gate_server.reverts.plan import plan_revert
 
-reverts = APIBlueprint("reverts", __name__, url_prefix="/api/v1/reverts")
-ERRORS: dict[str | int | HTTPStatus, Any] = {
-    401: ErrorBody,
-    403: ErrorBody,
-    404: ErrorBody,
-    409: ErrorBody,
-    422: ErrorBody,
-    503: ErrorBody,
-}
+reverts = APIBlueprint(
+    "reverts", __name__, url_prefix="/api/v1/reverts", abp_responses=ERRORS, abp_security=TOKEN
+)
+
+
+class RefusedRevert(RootModel[RevertAnswer | ErrorBody]):
+    """What was tried and is not as it was asked for; or what stood against it from the start."""
 
 
 @reverts.post(
     "",
-    responses={200: RevertAnswer, 201: RevertAnswer, **ERRORS},
+    responses={200: RevertAnswer, 201: RevertAnswer, 409: RefusedRevert, **ERRORS_OF_BODIES},
     summary="Put a branch back, or show what that would change",
 )
 def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
@@ -52,14 +51,14 @@ def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
     return {"plan": dump(plan), "revert": dump(done)}, status
 
 
-@reverts.get("", responses={200: RevertsBody, **ERRORS}, summary="The newest reverts")
+@reverts.get("", responses={200: RevertsBody}, summary="The newest reverts")
 def list_reverts(query: ListQuery) -> dict[str, Any]:
     """Return reverts, newest first."""
     found = seen_reverts(query.limit, query.repository)
     return {"reverts": [dump(item) for item in found]}
 
 
-@reverts.get("/<string:revert_id>", responses={200: OneRevertBody, **ERRORS}, summary="One revert")
+@reverts.get("/<string:revert_id>", responses={200: OneRevertBody}, summary="One revert")
 def one_revert(path: RevertPath) -> dict[str, Any]:
     """Return what a revert did."""
     return {"revert": dump(seen_revert(path.revert_id))}

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from gate_client.wire import ErrorBody, NewTokenBody, OneTokenBody, TokenRequest, TokensBody
+from gate_client.wire import NewTokenBody, OneTokenBody, TokenRequest, TokensBody
 from gate_server.access.tokens import make_token, revoke_token, token_json
 from gate_server.api.bodies import TokenPath
+from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow_everywhere, principal
 from gate_server.model import Role, Scope
 
-tokens = APIBlueprint("tokens", __name__, url_prefix="/api/v1/tokens")
-ERRORS: dict[str | int | HTTPStatus, Any] = {
-    401: ErrorBody,
-    403: ErrorBody,
-    404: ErrorBody,
-    422: ErrorBody,
-    503: ErrorBody,
-}
+tokens = APIBlueprint(
+    "tokens", __name__, url_prefix="/api/v1/tokens", abp_responses=ERRORS, abp_security=TOKEN
+)
 
 
 @tokens.post(
     "",
-    responses={201: NewTokenBody, **ERRORS},
+    responses={201: NewTokenBody, **ERRORS_OF_BODIES},
     summary="Make a token; its text is in this answer and nowhere else",
 )
 def create(body: TokenRequest) -> tuple[dict[str, Any], int]:
@@ -43,7 +38,7 @@ def create(body: TokenRequest) -> tuple[dict[str, Any], int]:
     return {"token": token_json(token), "text": text}, 201
 
 
-@tokens.get("", responses={200: TokensBody, **ERRORS}, summary="All tokens, without their texts")
+@tokens.get("", responses={200: TokensBody}, summary="All tokens, without their texts")
 def list_tokens() -> dict[str, Any]:
     """Return the tokens, newest first."""
     allow_everywhere()
@@ -52,7 +47,7 @@ def list_tokens() -> dict[str, Any]:
 
 @tokens.delete(
     "/<string:token_id>",
-    responses={200: OneTokenBody, **ERRORS},
+    responses={200: OneTokenBody},
     summary="End a token, and the sessions made from it",
 )
 def revoke(path: TokenPath) -> dict[str, Any]:

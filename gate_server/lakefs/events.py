@@ -53,4 +53,4 @@ def parse_event(body: Any) -> Event:
             f"{body['event_type']} cannot be judged: only {JUDGED} shows what the branch would become",
             f"let the action call the gate `on: {JUDGED}:` (`gate install` writes it so)",
         )
-    return Event(**{name: body[key] for key, name in _TEXT.items() if body.get(key)})
+    return Event(**{name: body.get(key, "") for key, name in _TEXT.items()})

@@ -134,7 +134,10 @@ class Malformed:
         changed |= {
             key: self._chance.choice(REFS) for key in (*NEEDED[2:], *OTHERS) if self._chance.random() < 0.5
         }
-        return self._text({**self._event, **changed})
+        event = {**self._event, **changed}
+        for key in self._chance.sample(OTHERS, self._chance.randrange(3)):
+            event.pop(key, None)
+        return self._text(event)
 
     def _deep(self) -> tuple[bytes, dict[str, str]]:
         depth = self._chance.choice((500, 5_000, 100_000))
