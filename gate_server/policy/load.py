@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gate_server.errors import ConfigError
 from gate_server.model import COMPARES, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+from gate_server.policy.exact import exact_yaml
 from gate_server.policy.globs import is_pattern
 
 Read = Callable[[str], bytes]
@@ -143,7 +143,7 @@ def _beside(policy: str, name: str) -> str:
 
 def _parse(name: str, content: bytes) -> CommentedMap:
     try:
-        document = YAML(typ="rt").load(io.BytesIO(content))
+        document = exact_yaml().load(io.BytesIO(content))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyErrors([f"{name}:{line}: {error.problem or 'is not YAML'}"]) from error

@@ -99,10 +99,14 @@ def open_session() -> Response | tuple[str, int] | tuple[str, int, dict[str, str
 
 
 @web.post("/sign-out")
-def sign_out() -> Response:
-    """End the session."""
-    if _is_ours():
-        session.clear()
+def sign_out() -> Response | str | tuple[str, int]:
+    """End the session; say so where there is none, or where somebody else's form asks for it."""
+    if principal_of_session() is None:
+        return render_template("sign_in.html", next="/", problem="You are signed out.")
+    if not _is_ours():
+        problem = "This form is too old, or was not sent from here. You are still signed in."
+        return render_template("sign_in.html", next="/", problem=problem), 400
+    session.clear()
     return redirect(url_for("web.ask_for_token"))
 
 

@@ -88,12 +88,15 @@ def test_signing_in_renews_the_session(browser: httpx.Client) -> None:
 
 
 def test_signing_out_ends_the_session(reader: httpx.Client) -> None:
-    reader.post("/sign-out")  # a forged one: without the form's own mark
+    forged = reader.post("/sign-out")  # without the form's own mark
+    assert (forged.status_code, "You are still signed in." in text(forged)) == (400, True)
     assert reader.get("/").status_code == 200
     found = CSRF.search(reader.get("/").text)
     assert found
     assert reader.post("/sign-out", data={"csrf_token": found[1]}).headers["location"] == "/sign-in"
     assert reader.get("/").status_code == 302
+    again = reader.post("/sign-out", data={"csrf_token": found[1]})
+    assert (again.status_code, "You are signed out." in text(again)) == (200, True)
 
 
 @pytest.mark.parametrize(

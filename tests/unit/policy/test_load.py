@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 
 from gate_server.engine.suites import read_suite
@@ -105,3 +110,77 @@ def test_two_rules_of_one_name_are_refused() -> None:
 def test_a_broken_suite_is_said_with_its_file() -> None:
     assert any(line.startswith("p/suites/s.json:1:") for line in findings(GOOD, b"{"))
     assert any("is not UTF-8" in line for line in findings(GOOD, b"\xff\xfe{}"))
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        "../secret",
+        "..",
+        "a/b",
+        "/etc/passwd",
+        "a\\b",
+        "%2e%2e",
+        "file:///etc/passwd",
+        "http://127.0.0.1/s",
+        "a\0",
+    ],
+)
+def test_a_suites_name_leads_nowhere_else(suite: str) -> None:
+    """What is read is asked for by the test's own reader: only the policy."""
+    asked = []
+
+    def give(name: str) -> bytes:
+        asked.append(name)
+        return GOOD.replace("suite: s", f"suite: {json.dumps(suite)}").encode()
+
+    with pytest.raises(PolicyErrors, match=r"rules\[0\]\.suite"):
+        load_policy("p/gate.yaml", give, read_suite)
+    assert asked == ["p/gate.yaml"]
+
+
+@pytest.mark.parametrize(
+    "tagged",
+    [
+        "!!python/object/apply:os.system ['touch {}']",
+        "!!python/name:os.system",
+        "!!python/object/new:subprocess.Popen [[touch, {}]]",
+        "!include {}",
+    ],
+)
+@pytest.mark.parametrize("key", ["suite", "parameters", "paths"])
+def test_a_tag_makes_no_object(tagged: str, key: str, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    value = tagged.format(marker)
+    text = GOOD.replace("    enforcement: warn\n", f"    {key}: {value}\n")
+    if key != "parameters":
+        text = "".join(
+            line for line in text.splitlines(True) if not line.startswith(f"    {key}: ") or value in line
+        )
+    with contextlib.suppress(PolicyErrors):
+        assert all(
+            type(item) in (str, int, float, bool, dict, list) for item in read(text).rules[0].parameters
+        )
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "is_kept"),
+    [
+        ("1.1", True),
+        ("1e3", True),
+        ("-0.5", True),
+        ("9007199254740993", True),
+        ("1.09999999999999999", False),
+        ("9007199254740993.0", False),
+        ("1e999", False),
+        (".nan", False),
+        (".inf", False),
+    ],
+)
+def test_a_parameter_is_the_number_that_stands_there(number: str, is_kept: bool) -> None:
+    text = GOOD.replace("    enforcement: warn\n", f"    parameters: {{top: {number}}}\n")
+    if is_kept:
+        assert Decimal(str(read(text).rules[0].parameters["top"])) == Decimal(number)
+    else:
+        assert findings(text) == [f"p/gate.yaml:9: the number {number} cannot be kept exactly"]
