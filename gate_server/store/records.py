@@ -56,10 +56,29 @@ class Asks:
             connection.execute(insert(asks).values(id=ask_id, **row, **said, created_at=at))
         return ask_id
 
+    def running(self, kind: Kind, principal: str, event: Mapping[str, Any], check_id: str) -> str | None:
+        """Return the id of the ask that is the same, and has no verdict yet: who polls goes on with it.
+
+        The request's id is each poll's own.
+        """
+        query = select(asks.c.id, asks.c.event).where(
+            asks.c.check_id == check_id,
+            asks.c.kind == kind,
+            asks.c.principal == principal,
+            asks.c.outcome == "",
+        )
+        asked = {**event, "request_id": ""}
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return next((row.id for row in rows if {**row.event, "request_id": ""} == asked), None)
+
     def answered(self, ask_id: str, answer: Answer) -> None:
-        """Record what was answered."""
+        """Record what was answered; "still running" never takes the place of a verdict."""
+        query = update(asks).where(asks.c.id == ask_id)
+        if not answer.outcome:
+            query = query.where(asks.c.outcome == "")
         with self._engine.begin() as connection:
-            connection.execute(update(asks).where(asks.c.id == ask_id).values(**_said(answer, now())))
+            connection.execute(query.values(**_said(answer, now())))
 
     def of_check(self, check_id: str) -> list[Ask]:
         """Return all asks that a check answered, oldest first."""

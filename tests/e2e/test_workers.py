@@ -165,6 +165,19 @@ def test_another_worker_takes_over_what_a_killed_one_left(company: Company, worl
     assert (done["attempt"], done["handed_back"], done["worker"] == held["worker"]) == (2, 0, False)
 
 
+def test_a_long_poll_is_one_ask_at_whichever_gate(company: Company, world: World) -> None:
+    event = an_event(world)
+    for gate in (company.one, company.two, company.one):
+        told = gate.hooks.post("/hooks/lakefs", json=event, headers={"Prefer": "wait=1"})
+        assert answer_of(told) == (503, "")
+    company.way.free.set()
+    assert answer_of(company.two.post_event(event)) == FAILED
+    check = row(company.store, world)["id"]
+    answers = [(ask.status, ask.outcome) for ask in company.store.asks.of_check(check)]
+    # Where the verdict was there before the last poll came, that one was known at once: an ask of its own.
+    assert answers in ([FAILED], [(503, ""), FAILED])
+
+
 def test_a_worker_that_was_away_writes_nothing_over_the_verdict(company: Company, world: World) -> None:
     with asked(company.one, an_event(world)) as answer:
         company.way.wait_until_reached()

@@ -27,6 +27,7 @@ from gate_server.model import (
 )
 from gate_server.store import database
 from gate_server.store.checks import COMMAND
+from gate_server.store.records import Answer
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import metadata
 
@@ -281,3 +282,20 @@ def test_only_the_announced_merge_is_the_gates_own(store: Store) -> None:
     found = store.reverts.get("r1")
     assert found is not None
     assert found.state == "verified"
+
+
+def test_who_polls_goes_on_with_the_same_ask(store: Store) -> None:
+    check = store.checks.create(CANDIDATE, "b", "p").id
+    event = {"merge_source": "dev", "request_id": "1"}
+    ask = store.asks.create("hook", "hook", event, check)
+    assert store.asks.running("hook", "hook", {**event, "request_id": "2"}, check) == ask
+    store.asks.answered(ask, Answer(503, "", "still running"))
+    assert store.asks.running("hook", "hook", event, check) == ask
+    assert store.asks.running("hook", "hook", {**event, "merge_source": "other"}, check) is None
+    assert store.asks.running("hook", "another", event, check) is None
+    assert store.asks.running("hook", "hook", event, "another") is None
+    store.asks.answered(ask, Answer(412, "FAIL", "bad"))
+    assert store.asks.running("hook", "hook", event, check) is None
+    store.asks.answered(ask, Answer(503, "", "still running"))  # of an earlier poll, whose caller is gone
+    (kept,) = store.asks.of_check(check)
+    assert (kept.status, kept.outcome) == (412, "FAIL")
