@@ -15,7 +15,7 @@ import httpx
 from flask import Flask
 from lakefs.exceptions import ServerException
 
-from benchmarks.figures import Figure, event
+from benchmarks.figures import Figure, cpu_s, event
 from local_lakefs.testing import RunningServer
 from tests.e2e.harness import BAD, HOOK_TOKEN, Gate, World
 
@@ -70,7 +70,7 @@ def capacity(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     world = World(server)
     body = event(world, world.branch("b", lakefs_test_dot_csv=BAD).get_commit().id)
     gate.post_event(body)
-    ends = time.perf_counter() + CAPACITY_S
+    ends, before_s = time.perf_counter() + CAPACITY_S, cpu_s(gate)
 
     def ask() -> list[tuple[float, int]]:
         answers = []
@@ -90,6 +90,8 @@ def capacity(server: RunningServer, gate: Gate) -> Iterator[Figure]:
         f"{len(answers) / CAPACITY_S:.0f} ({statistics.median(taken for taken, _ in answers) * 1e3:.0f} ms)",
         "",
     )
+    taken_ms = (cpu_s(gate) - before_s) / len(answers) * 1e3
+    yield Figure("  processor time of the gate for each", f"{taken_ms:.1f} ms", "")
 
 
 def _all_refused(answers: list[tuple[float, int]]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, cpu_s
 from local_lakefs.testing import RunningServer
 from tests.e2e.collector import collecting
 from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate, until
@@ -29,7 +29,7 @@ GIVE_UP_S = 3600.0
 def thousand_checks(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     """Queue many checks at once; each has to be judged once, in its turn, and memory stays as it is."""
     repository, commits = _contents(server, CHECKS)
-    started = time.perf_counter()
+    started, before_s = time.perf_counter(), cpu_s(gate)
     asked = _ask(gate, repository, commits)
     memory, longest_s = _until_judged(gate, repository, MEMORY_AT)
     whole_s = time.perf_counter() - started
@@ -50,6 +50,8 @@ def thousand_checks(server: RunningServer, gate: Gate) -> Iterator[Figure]:
         "  longest wait in the queue, of the whole time", f"{longest_s:.0f} s of {whole_s:.0f} s", ""
     )
     yield Figure("  a second (two at once), content never seen", f"{CHECKS / whole_s:.1f}", "")
+    taken_s = (cpu_s(gate) - before_s) / CHECKS
+    yield Figure("  processor time of the gate for each", f"{taken_s:.2f} s", "")
     for name in memory[MEMORY_AT[0]]:
         figures = ", ".join(f"{memory[count][name] / 1e6:.0f}" for count in MEMORY_AT)
         yield Figure(f"  resident MB of {name} at {MEMORY_AT}", figures, "flat")

@@ -1,4 +1,4 @@
-"""The dashboard, the alerts and the page about them name metrics that there are, and all of them."""
+"""The documents name metrics that there are, and all of them, and tests that there are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ from gate_server.store.store import open_store
 
 DOCS = Path(__file__).parents[3] / "docs"
 NAME = re.compile(r"\bgate_[a-z_]+")
+
+
+def test_each_fault_names_a_test_that_there_is() -> None:
+    _, _, table = (DOCS / "reliability.md").read_text().partition("\n|---|---|---|---|\n")
+    lines = table.strip().splitlines()
+    assert lines
+    for line in lines:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line)
+        assert named, line
+        for path, name in named:
+            assert f"def {name}(" in (DOCS.parent / path).read_text(), line
 
 
 @pytest.fixture
