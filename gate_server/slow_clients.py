@@ -37,6 +37,7 @@ HEAD_BYTES = 65_536
 HELD_BYTES = 64_000_000  # of all requests that are being collected
 READ_BYTES = 65_536
 LINGER_BYTES = 4_000_000
+MOST_UNREAD_BYTES = 50_000
 SEND_BUFFER_BYTES = 1_000_000  # so that most answers leave their thread at once, whether they are read or not
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
@@ -247,7 +248,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _hand_over(self, conn: Connection) -> None:
-        if _unread_bytes(conn.sock):  # asks for more, and has not read what it was answered before
+        if _unread_bytes(conn.sock) > MOST_UNREAD_BYTES:  # asks for more, and does not read what it gets
             self._drop(conn)
             return
         self._forget(conn)
