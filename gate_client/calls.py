@@ -12,6 +12,7 @@ from gate_client.errors import CouldNotTell, NotReverted, StillRunning, UsageErr
 from gate_client.exchange import Connection, Flow, Pause, Request, exchange
 from gate_client.failures import require_allowed
 from gate_client.wire import (
+    ActivePolicyBody,
     CheckBody,
     CheckRequest,
     CheckRow,
@@ -25,6 +26,8 @@ from gate_client.wire import (
     OneTokenBody,
     ReadinessBody,
     RegistrationRequest,
+    ReloadedBody,
+    ReloadRequest,
     RevertAnswer,
     RevertBody,
     RevertRequest,
@@ -41,6 +44,7 @@ S = TypeVar("S", bound=Sent)
 
 CHECKS = "/api/v1/checks"
 REVERTS = "/api/v1/reverts"
+POLICY = "/api/v1/policy"
 TOKENS = "/api/v1/tokens"
 ONE_WAIT_S = 30.0
 BETWEEN_WAITS_S = 0.2  # a gate with no place left to wait in answers at once
@@ -255,6 +259,23 @@ def record_installation(
         InstallationRequest, repository=repository, branch=branch, files=dict(files), commit_id=commit_id
     )
     return (yield from exchange(gate, Request("PUT", "/api/v1/installations", body), InstallationBody))
+
+
+def policy(gate: Connection) -> Flow[ActivePolicyBody]:
+    """Return the policy that the gate asks by, and what a refused reload was refused for."""
+    return (yield from exchange(gate, Request("GET", POLICY), ActivePolicyBody))
+
+
+def reload_policy(gate: Connection) -> Flow[ReloadedBody]:
+    """Have the gate read its policy's file again; for an admin's token without limits.
+
+    Raises
+    ------
+    UsageError
+        With all findings; the gate goes on with the old one, as after any other error.
+    """
+    request = Request("POST", f"{POLICY}/reload", ReloadRequest(), again="never")
+    return (yield from exchange(gate, request, ReloadedBody))
 
 
 def create_token(

@@ -248,6 +248,41 @@ class InstallationBody(Answered):
     files: list[str]
 
 
+class ReloadRequest(Sent):
+    """Read the policy's file again: there is nothing to say with it."""
+
+
+class PolicyBody(Answered):
+    """A policy; ``in_repository`` is where repositories may keep their own, empty where they may not."""
+
+    digest: str
+    file: str
+    in_repository: str
+    rules: list[str]
+
+
+class RefusedReloadBody(Answered):
+    """A reload that left the policy as it was."""
+
+    at: datetime
+    findings: list[str]
+
+
+class ActivePolicyBody(PolicyBody):
+    """What the gate asks by since when; ``loaded_at`` is when its file was last read without a finding."""
+
+    since: datetime
+    loaded_at: datetime
+    last_refused: RefusedReloadBody | None
+
+
+class ReloadedBody(PolicyBody):
+    """What the gate asks by now; ``before`` is the digest of what it asked by."""
+
+    before: str
+    changed: bool
+
+
 class TokenRequest(Sent):
     """Who the token is for, and what it may do where; `days` until it expires, 0 for never."""
 

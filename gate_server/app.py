@@ -24,9 +24,12 @@ from gate_server.api.health import health
 from gate_server.api.hooks import hooks
 from gate_server.api.installations import installations
 from gate_server.api.metrics import metrics as read_metrics
+from gate_server.api.policy import policy as policy_room
 from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
+from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
+from gate_server.checks.policies import KnownPolicies, keep_policy, kept_policy
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.context import KEY, Services
@@ -35,12 +38,14 @@ from gate_server.door.readiness import Readiness
 from gate_server.door.security import admit
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
+from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
 from gate_server.lakefs.listings import Listings
 from gate_server.model import Policy
-from gate_server.policy.load import PolicyErrors, load_policy
+from gate_server.policy.document import PolicyErrors
+from gate_server.policy.load import load_policy
 from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings, secret
 from gate_server.setup.lint import lint_policy
@@ -57,28 +62,52 @@ TRACED = ("/hooks/", "/api/")
 SESSION_LASTS = timedelta(hours=12)
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: Path, in_repository: str = "") -> Policy:
     """Return the policy in a file, with the suites beside it.
+
+    Parameters
+    ----------
+    in_repository
+        Where repositories may keep a policy of their own.
 
     Raises
     ------
     PolicyErrors
         With every finding.
     """
-    return load_policy(str(path), lambda name: Path(name).read_bytes(), read_suite)
+    return load_policy(
+        str(path), lambda name: Path(name).read_bytes(), read_suite, in_repository=in_repository
+    )
 
 
-def make_services(settings: Settings) -> Services:
-    """Return what a door needs: raises `ConfigError` or `CouldNotTell` where that cannot be had."""
+def make_services(settings: Settings, kept: Path | None = None) -> Services:
+    """Return what a door needs: raises `ConfigError` or `CouldNotTell` where that cannot be had.
+
+    Parameters
+    ----------
+    kept
+        A file with the digest of the policy to ask by, which a reload writes anew; without one the policy is
+        read from its own file.
+    """
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     store = open_store(settings.database)
-    policy = read_policy(settings.policy)
+
+    def read() -> Policy:
+        return read_policy(settings.policy, settings.policy_in_repository)
+
+    if kept is None:
+        policy = read()
+        keep_policy(store.policies, policy)
+        active = ActivePolicy(policy, store.policies, read)
+    else:
+        policy, _ = kept_policy(store.policies, kept.read_text(encoding="ascii"))
+        active = ActivePolicy(policy, store.policies, read, lambda digest: write_digest(kept, digest))
     return Services(
         settings=settings,
         lakefs=lakefs,
         store=store,
-        policy=policy,
-        checks=CheckService(lakefs, store, policy),
+        active=active,
+        checks=CheckService(lakefs, store, active),
         waiting=Waiting(store.checks.done, settings.max_waiting),
         reverts=make_revert_context(lakefs, store, settings),
         access=Access(
@@ -89,23 +118,39 @@ def make_services(settings: Settings) -> Services:
     )
 
 
+def write_digest(kept: Path, digest: str) -> None:
+    """Write which policy is asked by, whole or not at all; raises `CouldNotTell`."""
+    try:
+        new = kept.with_suffix(".new")
+        new.write_text(digest, encoding="ascii")
+        new.replace(kept)
+    except OSError as error:
+        raise CouldNotTell(f"{kept} cannot be written ({error.strerror})", "is there room?") from error
+
+
 def make_revert_context(lakefs: LakeFS, store: Store, settings: Settings) -> RevertContext:
     """Return what a revert works with."""
     return RevertContext(lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url)
 
 
-def make_judge(
-    lakefs: LakeFS, store: Store, policy: Policy, settings: Settings, runner: Runner | None = None
-) -> Judge:
+def make_known_policies(store: Store, runner: Runner) -> KnownPolicies:
+    """Return the policies of checks, looked at in children."""
+    return KnownPolicies(store.policies, lambda policy: find_in_suites(policy, runner))
+
+
+def make_judge(lakefs: LakeFS, store: Store, policies: KnownPolicies, runner: Runner) -> Judge:
     """Return a judge that evaluates in children."""
-    runner = runner or Runner(lakefs, settings.lakefs_timeout_s)
-    return Judge(lakefs, store, policy, runner.evaluate, ENGINE_VERSION)
+    return Judge(lakefs, store, policies, runner.evaluate, ENGINE_VERSION)
+
+
+def find_in_suites(policy: Policy, runner: Runner) -> list[str]:
+    """Look at every suite as its rule uses it; return what is wrong."""
+    return lint_policy(policy, lambda uses: runner.lint([LintTask(*use) for use in uses]))
 
 
 def check_suites(policy: Policy, runner: Runner) -> None:
     """Look at every suite as its rule uses it; raises `PolicyErrors` with what is wrong."""
-    findings = lint_policy(policy, lambda uses: runner.lint([LintTask(*use) for use in uses]))
-    if findings:
+    if findings := find_in_suites(policy, runner):
         raise PolicyErrors(findings)
 
 
@@ -177,7 +222,7 @@ def create_app(services: Services) -> Flask:
             g.open.close()
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    for room in (hooks, checks, reverts, installations, tokens, health, read_metrics):
+    for room in (hooks, checks, reverts, installations, tokens, policy_room, health, read_metrics):
         app.register_api(room)
     app.register_blueprint(web)
     if proxies := settings.trusted_proxies:

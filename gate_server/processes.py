@@ -1,10 +1,12 @@
 """The processes of `gate serve`: a supervisor with two children, web and worker.
 
-Each child runs `main` with ``web HOST PORT`` or ``worker``; its settings come by the environment.
+Each child runs `main` with ``web KEPT HOST PORT RELOADS`` or ``worker [KEPT]``; its settings come by the
+environment. KEPT is a file with the digest of the policy, RELOADS the end of a pipe.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,15 +22,17 @@ import structlog
 from gunicorn.app.base import BaseApplication
 
 from gate_server.app import (
-    check_suites,
     create_app,
     make_judge,
+    make_known_policies,
     make_revert_context,
     make_services,
-    read_policy,
+    write_digest,
 )
+from gate_server.checks.active import ActivePolicy
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
+from gate_server.policy.document import PolicyErrors
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
@@ -56,8 +60,10 @@ log = structlog.get_logger()
 class _Web(BaseApplication):  # type: ignore[misc]
     """gunicorn with threads, one process: waiting hooks cost a thread each (design, processes 2)."""
 
-    def __init__(self, settings: Settings, host: str, port: int) -> None:
+    def __init__(self, settings: Settings, host: str, port: int, kept: Path, reloads: int) -> None:
         self._settings = settings
+        self._kept = kept
+        self._reloads = reloads
         self._bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__()
 
@@ -70,7 +76,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
             "threads": self._settings.threads,
             "timeout": 0,
             "graceful_timeout": 10,
-            "keepalive": 5,
+            "keepalive": 15,  # longer than clients keep them (httpx: 5 s): no request meets a close
             "loglevel": "warning",
             "accesslog": None,
             "proc_name": "gate-web",
@@ -88,8 +94,11 @@ class _Web(BaseApplication):  # type: ignore[misc]
         """Make the app, in gunicorn's worker process."""
         metrics.process_starts.labels("web").inc()
         traces.set_up_traces("web")
-        services = make_services(self._settings)
+        services = make_services(self._settings, self._kept)
         _Web.services = services
+        threading.Thread(
+            target=_reload_when_told, args=(services.active, self._reloads), name="reloads", daemon=True
+        ).start()
         return create_app(services)
 
     services: Any = None
@@ -112,28 +121,44 @@ def _send_waiting_away_at_the_end(_worker: Any) -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def run_web(settings: Settings, host: str, port: int) -> int:
+def _reload_when_told(active: ActivePolicy, reloads: int) -> None:
+    """Reload the policy for each byte, or several, that the supervisor writes at SIGHUP.
+
+    gunicorn's own SIGHUP would end sessions and waiting hooks.
+    """
+    while os.read(reloads, 4096):
+        with contextlib.suppress(Exception):  # it is told in the log, and the old policy stays
+            active.reload()
+
+
+def run_web(settings: Settings, host: str, port: int, kept: Path, reloads: int) -> int:
     """Serve API and pages until SIGTERM."""
-    make_services(settings)  # say what is wrong before gunicorn starts
-    _Web(settings, host, port).run()
+    make_services(settings, kept)  # say what is wrong before gunicorn starts
+    _Web(settings, host, port, kept, reloads).run()
     return 0
 
 
-def run_worker(settings: Settings) -> int:
-    """Judge checks until SIGTERM; look at the suites first, which also warms the forkserver up."""
+def run_worker(settings: Settings, kept: Path | None = None) -> int:
+    """Judge checks until SIGTERM.
+
+    Beside a web process it looks at that one's policy first, and refuses to start where that is wrong.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # until it works: removes what it made, then ends
     traces.set_up_traces("worker")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
-    policy = read_policy(settings.policy)
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
-    check_suites(policy, runner)
     store = open_store(settings.database)
-    judge = make_judge(lakefs, store, policy, settings, runner).judge
+    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    policies = make_known_policies(store, runner)
+    if kept is not None:
+        _, findings = policies.looked_at(kept.read_text(encoding="ascii"))
+        if findings:
+            raise PolicyErrors(findings)
     reverts = make_revert_context(lakefs, store, settings)
     worker = Worker(
         store,
-        judge,
+        make_judge(lakefs, store, policies, runner).judge,
         upkeep=lambda: _keep_up(reverts, settings),
+        look_at_policies=policies.look_at_new,
         lease_s=settings.lease_s,
         most_attempts=settings.max_attempts,
         threads=settings.worker_threads,
@@ -160,11 +185,23 @@ def _keep_up(reverts: RevertContext, settings: Settings) -> None:
 
 
 class Supervisor:
-    """Keeps web and worker running, restarting each with backoff."""
+    """Keeps web and worker running, restarting each with backoff.
 
-    def __init__(self, commands: Mapping[str, list[str]], environ: Mapping[str, str]) -> None:
+    Parameters
+    ----------
+    reloads
+        Both ends of a pipe: a byte is written at SIGHUP, and web is given the end to read.
+    """
+
+    def __init__(
+        self,
+        commands: Mapping[str, list[str]],
+        environ: Mapping[str, str],
+        reloads: tuple[int, int] | None = None,
+    ) -> None:
         self._commands = commands
         self._environ = dict(environ)
+        self._reloads = reloads
         self._stop = threading.Event()
         self._failed: dict[str, int] = {}
 
@@ -172,6 +209,9 @@ class Supervisor:
         """Run until SIGTERM or SIGINT, or until a child says that it can never start."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self._stop.set())
+        if self._reloads is not None:
+            os.set_blocking(self._reloads[1], False)
+            signal.signal(signal.SIGHUP, self._hang_up)
         threads = [threading.Thread(target=self._keep, args=item) for item in self._commands.items()]
         for thread in threads:
             thread.start()
@@ -180,11 +220,17 @@ class Supervisor:
                 thread.join(0.2)
         return max(self._failed.values(), default=0)
 
+    def _hang_up(self, *_: object) -> None:
+        assert self._reloads is not None  # noqa: S101 - else nobody listens for SIGHUP
+        with contextlib.suppress(BlockingIOError):  # so many are waiting already
+            os.write(self._reloads[1], b"r")
+
     def _keep(self, name: str, command: list[str]) -> None:
+        given = self._reloads[:1] if self._reloads is not None and name == "web" else ()
         failures = 0
         while not self._stop.is_set():
             started = time.monotonic()
-            process = subprocess.Popen(command, env=self._environ, start_new_session=True)
+            process = subprocess.Popen(command, env=self._environ, start_new_session=True, pass_fds=given)
             code = self._wait(process)
             if self._stop.is_set():
                 return
@@ -209,15 +255,30 @@ class Supervisor:
         return process.wait()
 
 
-def serve(settings: Settings, host: str, port: int, tokens: Mapping[str, str]) -> int:
-    """Run the gate's processes; `tokens` are settings that the environment does not hold."""
+def serve(settings: Settings, host: str, port: int, policy: str, tokens: Mapping[str, str]) -> int:
+    """Run the gate's processes.
+
+    Parameters
+    ----------
+    policy
+        The digest of what to ask by; the database has it.
+    tokens
+        Settings that the environment does not hold.
+    """
     set_up_logs(settings.log_level)
     traces.wanted()  # say now what is missing
     base = [sys.executable, "-c", _START]
-    commands = {"web": [*base, "web", host, str(port)], "worker": [*base, "worker"]}
+    reloads = os.pipe()
     # In memory where that is possible: prometheus_client maps its files, and a full disk would end us.
     with own_folder(METRICS, below=memory_folder()) as folder:
-        return Supervisor(commands, {**os.environ, **tokens, metrics.FOLDER: str(folder)}).run()
+        kept = folder / "policy"  # what is asked by, also after one of the processes died
+        write_digest(kept, policy)
+        commands = {
+            "web": [*base, "web", str(kept), host, str(port), str(reloads[0])],
+            "worker": [*base, "worker", str(kept)],
+        }
+        environ = {**os.environ, **tokens, metrics.FOLDER: str(folder)}
+        return Supervisor(commands, environ, reloads).run()
 
 
 def serve_worker(settings: Settings) -> int:
@@ -234,9 +295,10 @@ def serve_worker(settings: Settings) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run one child."""
+    kept = Path(*arguments[1:2])
     children: dict[str, Callable[[Settings], int]] = {
-        "web": lambda settings: run_web(settings, arguments[1], int(arguments[2])),
-        "worker": run_worker,
+        "web": lambda settings: run_web(settings, arguments[2], int(arguments[3]), kept, int(arguments[4])),
+        "worker": lambda settings: run_worker(settings, kept if len(arguments) > 1 else None),
     }
     try:
         settings = read_settings()

@@ -27,6 +27,8 @@ TOML = "gate.toml"
 _KUBERNETES = re.compile(
     r"GATE(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_\d+_(TCP|UDP)(_[A-Z]+)?)?)"
 )
+# In a folder: what lies beside it would otherwise be the repository's data.
+_IN_REPOSITORY = r"^(([A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\.ya?ml)?$"
 
 
 class Settings(BaseSettings):
@@ -36,6 +38,9 @@ class Settings(BaseSettings):
     ----------
     policy
         Path of gate.yaml.
+    policy_in_repository
+        Where repositories may keep a policy of their own, such as ``_lakefs_gate/gate.yaml``; its suites are
+        beside it. Empty: they may not.
     data_dir
         Where the gate keeps its SQLite database and temporary files.
     database_url
@@ -79,6 +84,7 @@ class Settings(BaseSettings):
     )
 
     policy: Path = Path("expectations/gate.yaml")
+    policy_in_repository: Annotated[str, Field(pattern=_IN_REPOSITORY)] = ""
     data_dir: Path = Path(".gate")
     database_url: str = ""
     hook_token: SecretStr | None = None

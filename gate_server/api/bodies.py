@@ -39,6 +39,4 @@ def verdict_body(verdict: Verdict | None, check: Check | None) -> dict[str, Any]
 
 def check_body(check: Check, verdict: Verdict | None) -> dict[str, Any]:
     """Return a whole check: its verdict, its plan, and every result in Great Expectations' format."""
-    return reports.check_json(
-        check, verdict, report_url(check.id), {rule.name: rule.suite for rule in services().policy.rules}
-    )
+    return reports.check_json(check, verdict, report_url(check.id), services().checks.suites_of(check))

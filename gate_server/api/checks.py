@@ -19,7 +19,7 @@ from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_check, seen_checks
-from gate_server.model import Check, Verdict, dump
+from gate_server.model import Check, Policy, Verdict, dump
 
 checks = APIBlueprint(
     "checks", __name__, url_prefix="/api/v1/checks", abp_responses=ERRORS, abp_security=TOKEN
@@ -38,7 +38,7 @@ def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int
     asked = here.checks.ask_ahead("api", principal().who, body.repository, body.source, body.destination)
     check, verdict = asked.check, asked.verdict
     if verdict is None and check is not None:
-        check, verdict = _awaited(check, query.wait)
+        check, verdict = _awaited(check, query.wait, asked.policy)
     here.checks.answered(asked, verdict)
     return verdict_body(verdict, check), 200 if verdict else 202
 
@@ -57,12 +57,12 @@ def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
     return check_body(check, verdict)
 
 
-def _awaited(check: Check, wait_s: float) -> tuple[Check, Verdict | None]:
+def _awaited(check: Check, wait_s: float, policy: Policy | None = None) -> tuple[Check, Verdict | None]:
     here = services()
     if check.state != "done" and wait_s > 0:
         here.waiting.until_done(check.id, min(wait_s, here.settings.wait_s))
         check = here.checks.get(check.id)
-    return check, here.checks.verdict_of(check)
+    return check, here.checks.verdict_of(check, policy)
 
 
 def _names(check: Check) -> dict[str, Any]:

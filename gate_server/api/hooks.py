@@ -61,7 +61,7 @@ def judge_merge() -> tuple[dict[str, Any], int]:
     verdict, check = asked.verdict, asked.check
     if verdict is None and check is not None and here.waiting.until_done(check.id, _wait_s()):
         check = here.checks.get(check.id)
-        verdict = here.checks.verdict_of(check)
+        verdict = here.checks.verdict_of(check, asked.policy)
     here.checks.answered(asked, verdict)
     status = answer(verdict)[0] if verdict else 503
     return verdict_body(verdict, check), status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import structlog
 from flask import Response
@@ -12,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy.exc import SQLAlchemyError
 
 from gate_server.api.errors import ERRORS, TOKEN
+from gate_server.checks.active import ActivePolicy
 from gate_server.door.context import services
 from gate_server.door.security import allow_everywhere
 from gate_server.store.store import Store
@@ -27,9 +29,23 @@ log = structlog.get_logger()
     summary="Figures for Prometheus",
 )
 def read_metrics() -> Response:
-    """Return what this gate's processes counted, and how the queue of its database stands."""
+    """Return what this gate's processes counted, its policy, and how the queue of its database stands."""
     allow_everywhere()
-    return Response(exposition(of_the_database(services().store)), content_type=CONTENT_TYPE)
+    here = services()
+    now = chain(of_the_policy(here.active), of_the_database(here.store))
+    return Response(exposition(now), content_type=CONTENT_TYPE)
+
+
+def of_the_policy(active: ActivePolicy) -> Iterator[Metric]:
+    """Yield what this gate asks by."""
+    info = GaugeMetricFamily("gate_policy_info", "The policy that is asked by.", labels=["digest"])
+    info.add_metric([active.policy.digest], 1)
+    yield info
+    yield GaugeMetricFamily(
+        "gate_policy_loaded_timestamp_seconds",
+        "When the policy was last read without a finding.",
+        active.loaded_at.timestamp(),
+    )
 
 
 def of_the_database(store: Store) -> Iterator[Metric]:

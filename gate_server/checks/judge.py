@@ -8,6 +8,8 @@ from typing import Protocol
 
 import structlog
 
+from gate_server.checks.policies import KnownPolicies
+from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, GateError
 from gate_server.lakefs.changes import ChangeFinder
 from gate_server.lakefs.client import LakeFS
@@ -25,8 +27,9 @@ from gate_server.model import (
     Verdict,
 )
 from gate_server.policy.decide import could_not_tell, decide
-from gate_server.policy.globs import covering_prefixes
-from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan
+from gate_server.policy.document import PolicyErrors
+from gate_server.policy.globs import covering_prefixes, matches
+from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan, policy_files
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry import metrics, traces
@@ -43,10 +46,12 @@ class Evaluator(Protocol):
 
 
 class Judge:
-    """Judges checks under one policy.
+    """Judges each check under the policy that it was asked with.
 
     Parameters
     ----------
+    policies
+        Where that policy is found.
     evaluate
         What reads the data, in a child that can be killed.
     engine_version
@@ -54,15 +59,22 @@ class Judge:
     """
 
     def __init__(
-        self, lakefs: LakeFS, store: Store, policy: Policy, evaluate: Evaluator, engine_version: str
+        self,
+        lakefs: LakeFS,
+        store: Store,
+        policies: KnownPolicies,
+        evaluate: Evaluator,
+        engine_version: str,
     ) -> None:
         self._lakefs = lakefs
         self._store = store
-        self.policy = policy
+        self._policies = policies
         self._evaluate = evaluate
         self._engine_version = engine_version
         self._commits = Commits(lakefs)
-        self._changes = ChangeFinder(lakefs, self._commits, Listings(lakefs), covering_prefixes(GATE_FILES))
+        listings = Listings(lakefs)
+        self._changes = ChangeFinder(lakefs, self._commits, listings, covering_prefixes(GATE_FILES))
+        self._in_repository = RepositoryPolicies(lakefs, listings, store.policies)
 
     def judge(self, check: Check) -> Verdict:
         """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass."""
@@ -80,11 +92,12 @@ class Judge:
         evaluations: Mapping[int, Evaluation] = {}
         failure: Problem | None = None
         try:
+            policy = self._policies.of(check.policy_digest)
             candidate = self._resolve(check)
-            plan = self._plan(candidate)
-            evaluations = self._evaluations(candidate.repository, plan)
+            plan = self._plan(candidate, policy)
+            evaluations = self._evaluations(candidate.repository, plan, policy)
             with traces.span("decide"):
-                verdict = decide(plan, evaluations, self.policy, now())
+                verdict = decide(plan, evaluations, policy, now())
         except GateError as error:
             failure = Problem(error.code, error.message, error.hint)
             verdict = could_not_tell(failure)
@@ -112,8 +125,6 @@ class Judge:
 
     @traces.span("resolve")
     def _resolve(self, check: Check) -> Candidate:
-        if check.policy_digest != self.policy.digest:
-            raise CouldNotTell("the policy changed since the check was asked for", "ask again")
         base, judged, source, merge_base = (
             self._commits.get(check.repository, commit_id) if commit_id else None
             for commit_id in (check.base_commit, check.judged_commit, check.source_commit, check.merge_base)
@@ -123,23 +134,40 @@ class Judge:
         return Candidate(check.repository, check.destination, base, judged, source, merge_base)
 
     @traces.span("plan")
-    def _plan(self, candidate: Candidate) -> Plan:
-        applied = applied_rules(self.policy, candidate.repository, candidate.destination)
-        changes = self._changes.of(candidate, applied.prefixes)
+    def _plan(self, candidate: Candidate, policy: Policy) -> Plan:
+        applied = applied_rules(policy, candidate.repository, candidate.destination)
+        own = policy_files(policy)
+        changes = self._changes.of(candidate, applied.prefixes, covering_prefixes(own))
         registered = candidate.source is not None and self._store.installations.is_registered(
             candidate.repository, candidate.base.id, candidate.source.id
         )
+        brings_policy = registered and any(matches(path, own) for path in changes.gate_files)
         return make_plan(
-            self.policy, candidate, changes, engine_version=self._engine_version, registered=registered
+            policy,
+            candidate,
+            changes,
+            engine_version=self._engine_version,
+            registered=registered,
+            findings=self._findings(candidate, policy.in_repository) if brings_policy else (),
         )
 
+    def _findings(self, candidate: Candidate, path: str) -> Sequence[str]:
+        """Return what is wrong with the policy that `candidate` would bring: it would refuse all after it."""
+        commit = candidate.judged or candidate.source
+        assert commit is not None  # noqa: S101 - for the type checker: a prediction has a source
+        try:
+            brought = self._in_repository.of(candidate.repository, commit, path)
+        except PolicyErrors as error:
+            return error.findings
+        return self._policies.look_at(brought) if brought else ()
+
     @traces.span("evaluate")
-    def _evaluations(self, repository: str, plan: Plan) -> dict[int, Evaluation]:
-        rules = {rule.name: rule for rule in self.policy.rules}
+    def _evaluations(self, repository: str, plan: Plan, policy: Policy) -> dict[int, Evaluation]:
+        rules = {rule.name: rule for rule in policy.rules}
         cached = self._store.evaluations.find([item.key for item in plan.obligations if item.key])
         found = {item.number: cached[item.key] for item in plan.obligations if item.key in cached}
         tasks = [
-            EvaluationTask(rules[item.rule], self.policy.suites[rules[item.rule].suite], item)
+            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
             for item in plan.obligations
             if item.number not in found
         ]

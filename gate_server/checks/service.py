@@ -8,12 +8,16 @@ from typing import Any
 
 import structlog
 
+from gate_server.checks.active import ActivePolicy
+from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.candidates import candidate_of_event, predict
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import FULL_ID, Commits
+from gate_server.lakefs.listings import Listings
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import answer, could_not_tell, decide
+from gate_server.policy.document import PolicyErrors
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -25,31 +29,40 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Asked:
-    """An ask on its way. ``verdict`` is there when it was known at once; else ``check`` is awaited."""
+    """An ask on its way. ``verdict`` is there when it was known at once; else ``check`` is awaited.
+
+    It is answered under ``policy``, whichever the gate asks by meanwhile.
+    """
 
     ask_id: str
     check: Check | None
     verdict: Verdict | None
+    policy: Policy | None = None
 
 
 class CheckService:
     """Takes asks, finds known verdicts, joins open checks, answers."""
 
-    def __init__(self, lakefs: LakeFS, store: Store, policy: Policy) -> None:
+    def __init__(self, lakefs: LakeFS, store: Store, active: ActivePolicy) -> None:
         self.store = store
-        self.policy = policy
+        self.active = active
         self._commits = Commits(lakefs)
+        self._in_repository = RepositoryPolicies(lakefs, Listings(lakefs), store.policies)
 
     def ask_by_hook(self, event: Event, principal: str) -> Asked:
         """Ask for the candidate of a pre-merge event."""
         details = dump(event)
+        active = self.active.policy  # one and the same for this ask, whenever it is reloaded
         try:
-            candidate = self._candidate(event)
+            candidate = self._candidate(event, active)
+            if self._is_own_merge(candidate):
+                return self._asked("hook", principal, details, None, Verdict(Outcome.PASS, True))
+            policy = self._policy_for(candidate, active)
+            if candidate.is_prediction and policy.judge != "source":
+                raise CouldNotTell("the event names no commit to judge", "its repository's policy wants one")
         except CouldNotTell as error:
             return self._unknown("hook", principal, details, error)
-        if self._is_own_merge(candidate):
-            return self._asked("hook", principal, details, None, Verdict(Outcome.PASS, True))
-        return self._ask("hook", principal, details, candidate, event.merge_source)
+        return self._ask("hook", principal, details, candidate, policy, event.merge_source)
 
     def ask_ahead(
         self,
@@ -68,16 +81,22 @@ class CheckService:
         details = {"repository": repository, "source": source, "destination": destination}
         try:
             candidate = predict(self._commits, repository, source, destination)
+            policy = self._policy_for(candidate, self.active.policy)
         except CouldNotTell as error:
             return self._unknown(kind, principal, details, error)
-        return self._ask(kind, principal, details, candidate, source, worker)
+        return self._ask(kind, principal, details, candidate, policy, source, worker)
 
-    def verdict_of(self, check: Check) -> Verdict | None:
-        """Return the verdict of a check as of now, None while it is not done."""
+    def verdict_of(self, check: Check, policy: Policy | None = None) -> Verdict | None:
+        """Return the verdict of a check, None while it is not done.
+
+        It is decided as of now under `policy`, or the active one, where the check was asked with that; one of
+        another policy is as it was decided then.
+        """
         if check.state != "done":
             return None
-        if check.failure is None and check.plan is not None and check.policy_digest == self.policy.digest:
-            return decide(check.plan, check.evaluations, self.policy, now())
+        policy = policy or self.active.policy
+        if check.failure is None and check.plan is not None and check.policy_digest == policy.digest:
+            return decide(check.plan, check.evaluations, policy, now())
         if check.verdict is None:
             return could_not_tell(Problem("no_verdict", "the check ended without a verdict", "ask again"))
         return check.verdict
@@ -95,8 +114,33 @@ class CheckService:
             raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
         return check
 
-    def _candidate(self, event: Event) -> Candidate:
-        if event.commit_id or self.policy.judge == "result":
+    def suites_of(self, check: Check) -> dict[str, str]:
+        """Return the suite of each rule, as the policy of the check has them."""
+        active = self.active.policy
+        if check.policy_digest == active.digest:
+            return {rule.name: rule.suite for rule in active.rules}
+        kept = self.store.policies.get(check.policy_digest)
+        return {rule["name"]: rule["suite"] for rule in kept.content["rules"]} if kept else {}
+
+    def _policy_for(self, candidate: Candidate, active: Policy) -> Policy:
+        """Return the policy that the candidate's base holds, else the active one.
+
+        Raises
+        ------
+        CouldNotTell
+            When the one of the base is wrong, or lakeFS does not give it: never the active one then.
+        """
+        try:
+            found = self._in_repository.of(candidate.repository, candidate.base, active.in_repository)
+        except PolicyErrors as error:
+            raise CouldNotTell(
+                f"the policy in the repository is wrong: {'; '.join(error.findings)}",
+                f"repair it on {candidate.destination}, or put that back (gate revert)",
+            ) from error
+        return found or active
+
+    def _candidate(self, event: Event, active: Policy) -> Candidate:
+        if event.commit_id or active.judge == "result":
             return candidate_of_event(self._commits, event)
         if not FULL_ID.fullmatch(event.source_ref):
             raise CouldNotTell(
@@ -118,16 +162,18 @@ class CheckService:
         principal: str,
         details: Mapping[str, Any],
         candidate: Candidate,
+        policy: Policy,
         source_name: str,
         worker: str = "",
     ) -> Asked:
-        checks, digest = self.store.checks, self.policy.digest
+        checks, digest = self.store.checks, policy.digest
         known = checks.known(candidate, digest)
         joined = known or (None if worker else checks.open_for(candidate, digest))
         check = joined or checks.create(
             candidate, source_name, digest, worker=worker, request_id=request_id()
         )
-        return self._asked(kind, principal, details, check, self.verdict_of(known) if known else None)
+        verdict = self.verdict_of(known, policy) if known else None
+        return self._asked(kind, principal, details, check, verdict, policy)
 
     def _unknown(self, kind: Kind, principal: str, details: Mapping[str, Any], error: CouldNotTell) -> Asked:
         verdict = could_not_tell(Problem(error.code, error.message, error.hint))
@@ -140,6 +186,7 @@ class CheckService:
         details: Mapping[str, Any],
         check: Check | None,
         verdict: Verdict | None,
+        policy: Policy | None = None,
     ) -> Asked:
         # A verdict that is known at once is recorded with its ask: one write, not two.
         said = _answer(verdict) if verdict else None
@@ -151,7 +198,7 @@ class CheckService:
         ask_id = ask_id or self.store.asks.create(kind, principal, details, check_id, said)
         note(ask=ask_id, check=check_id or "", known=int(verdict is not None))
         log.info("asked", ask=ask_id, check=check_id, known=verdict is not None)
-        return Asked(ask_id, check, verdict)
+        return Asked(ask_id, check, verdict, policy)
 
 
 def _answer(verdict: Verdict) -> Answer:

@@ -65,11 +65,12 @@ def _through_gate(settings: Settings, asked: Mapping[str, str], wait_s: float) -
 
 def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     """Judge in this process, with lakectl's settings; the same body as a gate's."""
-    from gate_server.app import make_judge, make_services
+    from gate_server.app import make_judge, make_known_policies, make_services
     from gate_server.reports.json import check_json, verdict_json
     from gate_server.store.checks import COMMAND, COMMAND_LEASE_S
     from gate_server.telemetry.logs import set_up_logs
     from gate_server.workers.leases import Leases
+    from gate_server.workers.runner import Runner
 
     set_up_logs("debug" if settings.log_level == "debug" else "error")
     services = make_services(settings)
@@ -82,13 +83,15 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     if verdict is None and check is not None:
         leases = Leases(services.store.checks, COMMAND_LEASE_S)
         with leases.beating(), leases.hold(check):  # an interrupted one is handed back
-            make_judge(services.lakefs, services.store, services.policy, settings).judge(check)
+            runner = Runner(services.lakefs, settings.lakefs_timeout_s)
+            policies = make_known_policies(services.store, runner)
+            make_judge(services.lakefs, services.store, policies, runner).judge(check)
         check = checks.get(check.id)
-        verdict = checks.verdict_of(check)
+        verdict = checks.verdict_of(check, request.policy)
     checks.answered(request, verdict)
     if check is None:
         return verdict_json(verdict, None, "")
-    return check_json(check, verdict, "", {rule.name: rule.suite for rule in services.policy.rules})
+    return check_json(check, verdict, "", checks.suites_of(check))
 
 
 def _print(what: str, body: Mapping[str, Any]) -> None:

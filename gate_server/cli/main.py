@@ -28,6 +28,7 @@ COMMANDS = {
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
     "install": ("install", "Put the gate before a branch of a repository."),
+    "policy": ("policy", "Show or reload the policy of a running gate."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
     "env": ("env", "Branches to try things on: made, compared with main, thrown away."),

@@ -9,6 +9,7 @@ import click
 
 from gate_server.access.tokens import has_active
 from gate_server.app import read_policy
+from gate_server.checks.policies import keep_policy
 from gate_server.cli.output import console, shown
 from gate_server.cli.ports import is_loopback, usable_port
 from gate_server.errors import ConfigError, GateError
@@ -32,7 +33,8 @@ def command(host: str, port: int) -> int:
     """Run the gate: the hook's endpoint, API and pages, and the worker that judges.
 
     Needs lakectl's settings (LAKECTL_SERVER_ENDPOINT_URL and keys, or ~/.lakectl.yaml) and a policy
-    (GATE_POLICY, default expectations/gate.yaml). It does not start with a policy or a suite that is wrong.
+    (GATE_POLICY, default expectations/gate.yaml). It does not start with a policy or a suite that is wrong;
+    SIGHUP or `gate policy reload` reads them again.
     Without GATE_HOOK_TOKEN and GATE_API_TOKEN, or tokens of `gate tokens` in their place, it makes random
     ones, shows them once, and only listens on loopback. GATE_PUBLIC_URL is the address at which people and
     lakeFS reach it. GATE_TLS_CERT and GATE_TLS_KEY are for TLS; GATE_TRUSTED_PROXIES is the number of
@@ -47,16 +49,17 @@ def command(host: str, port: int) -> int:
     settings = read_settings()
     _check_tls(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    rules = len(read_policy(settings.policy).rules)
+    policy = read_policy(settings.policy, settings.policy_in_repository)
     store = open_store(settings.database)
+    keep_policy(store.policies, policy, again=True)
     made = _tokens(settings, store, host)
     store.engine.dispose()
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     chosen = usable_port(host, port)
     address = f"http{'s' if settings.tls_cert else ''}://{f'[{host}]' if ':' in host else host}:{chosen}"
     public_url = settings.public_url or (address if is_loopback(host) else "")
-    _introduce(settings, address, public_url, rules, lakefs, made)
-    return serve(settings, host, chosen, {**made, "GATE_PUBLIC_URL": public_url})
+    _introduce(settings, address, public_url, len(policy.rules), lakefs, made)
+    return serve(settings, host, chosen, policy.digest, {**made, "GATE_PUBLIC_URL": public_url})
 
 
 def _check_tls(settings: Settings) -> None:

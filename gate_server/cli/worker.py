@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from gate_server.app import read_policy
 from gate_server.cli.output import console, shown
 from gate_server.processes import serve_worker
 from gate_server.settings import read_settings
@@ -15,8 +14,8 @@ from gate_server.store.store import open_store
 def command() -> int:
     """Run a worker alone: it takes checks from the queue that `gate serve` fills.
 
-    Needs the settings of that gate: the same GATE_DATABASE_URL (PostgreSQL where it is another machine), the
-    same policy and suites (GATE_POLICY), and lakectl's settings; no token. GATE_WORKER_THREADS says how many
+    Needs the settings of that gate: the same GATE_DATABASE_URL (PostgreSQL where it is another machine) and
+    lakectl's settings; no token, and no policy: each check brings its own. GATE_WORKER_THREADS says how many
     checks it judges at once, GATE_WORKER_METRICS=HOST:PORT where it serves metrics. When it dies, others take
     its checks over after GATE_LEASE_S seconds.
 
@@ -26,10 +25,8 @@ def command() -> int:
     """
     settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    rules = len(read_policy(settings.policy).rules)
     store = open_store(settings.database)
     console.print("[bold]lakefs-gate worker[/]")
-    console.print(f"  policy      {shown(str(settings.policy))} ({rules} rules)")
     console.print(f"  database    {shown(store.engine.url.render_as_string(hide_password=True))}")
     console.print(f"  at once     {settings.worker_threads} checks")
     store.engine.dispose()

@@ -9,6 +9,7 @@ from flask import current_app
 
 from gate_server.access.failures import Failures
 from gate_server.access.tokens import Access
+from gate_server.checks.active import ActivePolicy
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.readiness import Readiness
@@ -28,13 +29,18 @@ class Services:
     settings: Settings
     lakefs: LakeFS
     store: Store
-    policy: Policy
+    active: ActivePolicy
     checks: CheckService
     waiting: Waiting
     reverts: RevertContext
     access: Access
     failures: Failures
     readiness: Readiness
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that is asked by now."""
+        return self.active.policy
 
 
 def services() -> Services:

@@ -28,6 +28,8 @@ NEEDS: Mapping[str, Role] = {
     "reverts.one_revert": Role.READER,
     "installations.register": Role.ADMIN,
     "installations.record": Role.ADMIN,
+    "policy.show": Role.READER,
+    "policy.reload": Role.ADMIN,
     "metrics.read_metrics": Role.READER,
     "tokens.create": Role.ADMIN,
     "tokens.list_tokens": Role.ADMIN,

@@ -38,22 +38,25 @@ class ChangeFinder:
         self._listings = listings
         self._gate_prefixes = tuple(gate_prefixes)
 
-    def of(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
-        """Return the changes of `candidate`; those below `prefixes` by whole identity."""
-        return (
-            self._predicted(candidate, prefixes)
-            if candidate.is_prediction
-            else self._made(candidate, prefixes)
-        )
+    def of(
+        self, candidate: Candidate, prefixes: Sequence[str], policy_prefixes: Sequence[str] = ()
+    ) -> Changes:
+        """Return the changes of `candidate`; those below `prefixes` by whole identity.
 
-    def _made(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
+        Below `policy_prefixes` are the gate's files, too; but, unlike actions, a merge takes them from main.
+        """
+        found = self._predicted if candidate.is_prediction else self._made
+        return found(candidate, prefixes, policy_prefixes)
+
+    def _made(self, candidate: Candidate, prefixes: Sequence[str], policy_prefixes: Sequence[str]) -> Changes:
         judged = candidate.judged
         assert judged is not None  # noqa: S101 - for the type checker: of() asked
         base = self._listed(candidate.repository, candidate.base, prefixes)
         result = self._listed(candidate.repository, judged, prefixes)
         seen = self._diff(candidate.repository, candidate.base.id, judged.id, "two_dot")
-        gate_base = self._listed(candidate.repository, candidate.base, self._gate_prefixes)
-        gate_result = self._listed(candidate.repository, judged, self._gate_prefixes)
+        gate_prefixes = (*self._gate_prefixes, *policy_prefixes)
+        gate_base = self._listed(candidate.repository, candidate.base, gate_prefixes)
+        gate_result = self._listed(candidate.repository, judged, gate_prefixes)
         return Changes(
             under_rules=_compare(base, result),
             elsewhere=_outside(seen, prefixes),
@@ -76,14 +79,13 @@ class ChangeFinder:
         )
         return tuple(sorted(added - set(result)))
 
-    def _predicted(self, candidate: Candidate, prefixes: Sequence[str]) -> Changes:
+    def _predicted(
+        self, candidate: Candidate, prefixes: Sequence[str], policy_prefixes: Sequence[str]
+    ) -> Changes:
         repository, source, before = candidate.repository, candidate.source, candidate.merge_base
         assert source is not None  # noqa: S101 - a prediction has both
         assert before is not None  # noqa: S101
-        base = self._listed(repository, candidate.base, prefixes)
-        result, conflicts = _merge(
-            self._listed(repository, before, prefixes), self._listed(repository, source, prefixes), base
-        )
+        base, result, conflicts = self._merged(candidate, before, source, prefixes)
         seen = self._diff(repository, candidate.base.id, source.id, "three_dot")
         ours = self._listed(repository, candidate.base, self._gate_prefixes)
         theirs = self._listed(repository, source, self._gate_prefixes)
@@ -91,6 +93,8 @@ class ChangeFinder:
         differing = {
             path for path in {*ours, *theirs} if _bytes_of(ours.get(path)) != _bytes_of(theirs.get(path))
         }
+        policy_base, policy_result, in_conflict = self._merged(candidate, before, source, policy_prefixes)
+        differing |= {change.path for change in _compare(policy_base, policy_result)} | set(in_conflict)
         return Changes(
             under_rules=_compare(base, result),
             elsewhere=_outside(seen, prefixes),
@@ -99,6 +103,14 @@ class ChangeFinder:
             conflicts=tuple(conflicts),
             gate_files=tuple(sorted(differing)),
         )
+
+    def _merged(
+        self, candidate: Candidate, before: Commit, source: Commit, prefixes: Sequence[str]
+    ) -> tuple[Sided, Sided, list[str]]:
+        """Return the destination's listing, that of a merge into it, and where the merge would conflict."""
+        base = self._listed(candidate.repository, candidate.base, prefixes)
+        then, theirs = (self._listed(candidate.repository, side, prefixes) for side in (before, source))
+        return base, *_merge(then, theirs, base)
 
     def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
         return {

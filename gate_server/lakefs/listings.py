@@ -65,10 +65,10 @@ class Listings:
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = listing
-                self._size += len(listing)
+                self._size += len(listing) + 1  # an empty one takes room, too
             while self._size > ENTRIES_KEPT and len(self._kept) > 1:
                 _, gone = self._kept.popitem(last=False)
-                self._size -= len(gone)
+                self._size -= len(gone) + 1
 
     def _own_data(self, repository: str) -> str:
         """Return what the addresses of the repository's own objects start with."""

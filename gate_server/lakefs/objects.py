@@ -61,7 +61,7 @@ def open_object(lakefs: LakeFS, repository: str, commit_id: str, path: str) -> B
     return cast(BinaryIO, io.BufferedReader(ObjectStream(lakefs, repository, commit_id, path), CHUNK_BYTES))
 
 
-def read_object(lakefs: LakeFS, repository: str, ref: str, path: str) -> bytes:
-    """Return all bytes of a small object, such as an action file."""
+def read_object(lakefs: LakeFS, repository: str, ref: str, path: str, most_bytes: int = -1) -> bytes:
+    """Return all bytes of a small object, such as an action file; or its first `most_bytes`."""
     with open_object(lakefs, repository, ref, path) as stream:
-        return stream.read()
+        return stream.read(most_bytes)

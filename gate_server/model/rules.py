@@ -134,7 +134,11 @@ class Suite:
 
 @dataclass(frozen=True)
 class Policy:
-    """A whole `gate.yaml` with its suites. ``digest`` covers both."""
+    """A whole `gate.yaml` with its suites. ``digest`` covers both.
+
+    ``in_repository`` is where repositories may keep a policy of their own, empty where they may not: what is
+    there is then the gate's own, whichever policy judges.
+    """
 
     rules: tuple[Rule, ...]
     suites: Mapping[str, Suite]
@@ -142,4 +146,5 @@ class Policy:
     unmatched: Consequence = "pass"
     waivers: tuple[Waiver, ...] = ()
     path: str = ""
+    in_repository: str = ""
     digest: str = ""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gate_server.errors import ConfigError
 from gate_server.model import COMPARES, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
-from gate_server.policy.exact import exact_yaml
+from gate_server.policy.document import PolicyErrors, line_of, parse, plain
 from gate_server.policy.globs import is_pattern
 
 Read = Callable[[str], bytes]
@@ -35,29 +33,21 @@ MAY_DEFAULT = (
 NESTED: Mapping[str, type] = {"format": Format, "limits": Limits}
 
 
-class PolicyErrors(ConfigError):
-    """All that is wrong with a policy, a line each."""
-
-    code = "policy"
-
-    def __init__(self, findings: Sequence[str]) -> None:
-        super().__init__(
-            "\n".join(findings), "`gate suites lint` shows this list again once the files are changed"
-        )
-        self.findings = tuple(findings)
-
-
-def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
+def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: str = "") -> Policy:
     """Return the policy called `name` with all suites that its rules use.
+
+    It is as it would come back from the database, so that all judge by the same.
 
     Parameters
     ----------
     name
         Path of the policy for `read`; suites are beside it in ``suites/NAME.json``.
     read
-        Gives the bytes of a path, or raises `FileNotFoundError`.
+        Gives the bytes of a path, or raises `OSError`.
     read_suite
         Turns a suite's name, text and path into a `Suite`; raises `ConfigError`.
+    in_repository
+        Where repositories may keep a policy of their own.
 
     Raises
     ------
@@ -65,7 +55,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
         With every finding, as ``file:line: what is wrong``.
     """
     findings: list[str] = []
-    document = _parse(name, _read(name, read, "the policy"))
+    document = parse(name, _read(name, read, "the policy"))
     _check_top(name, document, findings)
     defaults = dict(document.get("defaults") or {})
     rules = [
@@ -78,7 +68,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
         for index, node in enumerate(_items(document, "waivers"))
         if (
             waiver := _build(
-                Waiver, name, node, _line_of(document["waivers"], index), f"waivers[{index}]", findings
+                Waiver, name, node, line_of(document["waivers"], index), f"waivers[{index}]", findings
             )
         )
     ]
@@ -98,8 +88,13 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite) -> Policy:
         unmatched=document.get("unmatched", "pass"),
         waivers=tuple(waivers),
         path=name,
+        in_repository=in_repository,
     )
-    return replace(policy, digest=policy_digest(policy))
+    try:
+        kept: Policy = load(Policy, dump(policy))
+    except ValueError as error:
+        raise PolicyErrors([f"{name}:1: holds a value that JSON has no form for"]) from error
+    return replace(kept, digest=policy_digest(kept))
 
 
 def policy_digest(policy: Policy) -> str:
@@ -107,7 +102,7 @@ def policy_digest(policy: Policy) -> str:
     rules = [dump(replace(rule, line=0)) for rule in policy.rules]
     waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
     suites = {name: suite.digest for name, suite in policy.suites.items()}
-    return digest("policy-1", rules, suites, waivers, policy.judge, policy.unmatched)
+    return digest("policy-2", rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository)
 
 
 def _read(path: str, read: Read, what: str) -> bytes:
@@ -115,6 +110,8 @@ def _read(path: str, read: Read, what: str) -> bytes:
         return read(path)
     except FileNotFoundError as error:
         raise PolicyErrors([f"{path}: {what} is not there"]) from error
+    except OSError as error:
+        raise PolicyErrors([f"{path}: {what} cannot be read ({error.strerror})"]) from error
 
 
 def _suites(
@@ -141,43 +138,30 @@ def _beside(policy: str, name: str) -> str:
     return f"{policy.rpartition('/')[0]}/{name}" if "/" in policy else name
 
 
-def _parse(name: str, content: bytes) -> CommentedMap:
-    try:
-        document = exact_yaml().load(io.BytesIO(content))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyErrors([f"{name}:{line}: {error.problem or 'is not YAML'}"]) from error
-    except (YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise PolicyErrors([f"{name}:1: is not YAML: {type(error).__name__}"]) from error
-    if not isinstance(document, CommentedMap):
-        raise PolicyErrors([f"{name}:1: a mapping with `version: 1` and `rules:` is needed"])
-    return document
-
-
 def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
     for key in document:
         if key not in TOP_LEVEL:
-            findings.append(f"{name}:{_line_of(document, key)}: {_unknown(str(key), TOP_LEVEL)}")
+            findings.append(f"{name}:{line_of(document, key)}: {_unknown(str(key), TOP_LEVEL)}")
     if document.get("version") != 1:
-        line = _line_of(document, "version") if "version" in document else 1
+        line = line_of(document, "version") if "version" in document else 1
         findings.append(f"{name}:{line}: `version: 1` is needed")
     for key, choices in (("judge", ("result", "source")), ("unmatched", ("pass", "warn", "fail"))):
         if key in document and document[key] not in choices:
-            findings.append(f"{name}:{_line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
+            findings.append(f"{name}:{line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
     for key in ("rules", "waivers"):
         if key in document and not isinstance(document[key], CommentedSeq):
-            findings.append(f"{name}:{_line_of(document, key)}: {key}: a list is needed")
+            findings.append(f"{name}:{line_of(document, key)}: {key}: a list is needed")
     if "rules" not in document:
         findings.append(f"{name}:1: `rules:` is needed (an empty list where nothing is to be judged)")
     defaults = document.get("defaults")
     if defaults is not None and not isinstance(defaults, CommentedMap):
-        findings.append(f"{name}:{_line_of(document, 'defaults')}: defaults: a mapping is needed")
+        findings.append(f"{name}:{line_of(document, 'defaults')}: defaults: a mapping is needed")
         document["defaults"] = {}
     elif defaults:
         for key in defaults:
             if key not in MAY_DEFAULT:
                 findings.append(
-                    f"{name}:{_line_of(defaults, key)}: defaults: {_unknown(str(key), MAY_DEFAULT)}"
+                    f"{name}:{line_of(defaults, key)}: defaults: {_unknown(str(key), MAY_DEFAULT)}"
                 )
 
 
@@ -189,7 +173,7 @@ def _items(document: CommentedMap, key: str) -> Sequence[Any]:
 def _rule(
     name: str, document: CommentedMap, node: Any, index: int, defaults: Mapping[str, Any], findings: list[str]
 ) -> Rule | None:
-    line = _line_of(document["rules"], index)
+    line = line_of(document["rules"], index)
     rule: Rule | None = _build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
     if rule is None:
         return None
@@ -230,9 +214,9 @@ def _build(
         return None
     known = [item.name for item in fields(kind) if item.name != "line"]
     if "line" in node:
-        findings.append(f"{name}:{_line_of(node, 'line')}: {where}: {_unknown('line', known)}")
+        findings.append(f"{name}:{line_of(node, 'line')}: {where}: {_unknown('line', known)}")
         return None
-    data = {**(defaults or {}), **_plain(node)}
+    data = {**(defaults or {}), **plain(node)}
     for key in ("repositories", "branches", "paths", "required"):
         if isinstance(data.get(key), str):
             data[key] = [data[key]]
@@ -252,7 +236,7 @@ def _explain(
         if isinstance(at, CommentedMap | CommentedSeq) and (
             step in at if isinstance(at, CommentedMap) else isinstance(step, int) and step < len(at)
         ):
-            line = _line_of(at, step)
+            line = line_of(at, step)
             at = at[step]
     label = ".".join([where, *map(str, loc)])
     if problem["type"] == "unexpected_keyword_argument":
@@ -283,16 +267,3 @@ def _check_names(name: str, rules: Sequence[Rule], waivers: Sequence[Waiver], fi
             findings.append(
                 f"{name}:{waiver.line}: expires: a time zone is needed, such as 2026-12-31T00:00:00Z"
             )
-
-
-def _line_of(node: Any, key: Any) -> int:
-    position = node.lc.data.get(key) if hasattr(node, "lc") and node.lc.data else None
-    return int(position[0]) + 1 if position else 1
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, CommentedMap):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
-    return node

@@ -28,6 +28,13 @@ CANARY_REFUSED = "the gate's canary: refused, as it has to be"
 _CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
 
 
+def policy_files(policy: Policy) -> tuple[str, ...]:
+    """Return the patterns of what a repository may keep as its policy: as much the gate's as `GATE_FILES`."""
+    if not policy.in_repository:
+        return ()
+    return policy.in_repository, f"{policy.in_repository.rpartition('/')[0]}/suites/**"
+
+
 @dataclass(frozen=True)
 class Applied:
     """The rules that concern one repository and destination."""
@@ -53,7 +60,13 @@ def applied_rules(policy: Policy, repository: str, destination: str) -> Applied:
 
 
 def make_plan(
-    policy: Policy, candidate: Candidate, changes: Changes, *, engine_version: str, registered: bool = False
+    policy: Policy,
+    candidate: Candidate,
+    changes: Changes,
+    *,
+    engine_version: str,
+    registered: bool = False,
+    findings: Sequence[str] = (),
 ) -> Plan:
     """Return what must be evaluated, and what is known already.
 
@@ -65,9 +78,15 @@ def make_plan(
         Part of each evaluation's cache key (D5).
     registered
         `gate install` registered exactly this candidate's change of the gate's files before.
+    findings
+        What is wrong with the policy that the candidate would bring into its repository.
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
     declared = list(_gate_file_outcomes(candidate, changes, registered))
+    declared += [
+        DeclaredOutcome("gate_files", Outcome.FAIL, f"this policy could not judge: {finding}")
+        for finding in findings
+    ]
     declared += [
         DeclaredOutcome(
             "conflict",
@@ -94,7 +113,8 @@ def make_plan(
             key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
             obligations.append(Obligation(len(obligations), rule.name, target, objects, key, reference))
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
-    unmatched = sorted(path for path in everything - matched if not matches(path, GATE_FILES))
+    own = (*GATE_FILES, *policy_files(policy))
+    unmatched = sorted(path for path in everything - matched if not matches(path, own))
     if unmatched and applied.rules and policy.unmatched != "pass":
         declared.append(
             DeclaredOutcome(
@@ -146,9 +166,7 @@ def _gate_file_outcomes(
         if path in canaries:
             continue
         if registered:
-            yield DeclaredOutcome(
-                "gate_files", Outcome.PASS, f"{path} changes, as `gate install` announced", path=path
-            )
+            yield DeclaredOutcome("gate_files", Outcome.PASS, f"{path} changes, as was announced", path=path)
         else:
             yield DeclaredOutcome(
                 "gate_files",

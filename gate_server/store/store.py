@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
+from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
 from gate_server.store.tokens import Tokens
@@ -22,6 +23,7 @@ class Store:
     checks: Checks
     asks: Asks
     evaluations: Evaluations
+    policies: Policies
     installations: Installations
     reverts: Reverts
     tokens: Tokens
@@ -45,6 +47,7 @@ def open_store(database_url: str) -> Store:
         Checks(engine),
         Asks(engine),
         Evaluations(engine),
+        Policies(engine),
         Installations(engine),
         Reverts(engine),
         Tokens(engine),

@@ -93,6 +93,19 @@ evaluations = Table(
     Index("ix_evaluations_created_at", "created_at"),
 )
 
+policies = Table(
+    "policies",
+    metadata,
+    Column("digest", ID, primary_key=True),
+    Column("content", JSON, nullable=False),  # the Policy
+    Column("state", String(16), nullable=False),  # new, valid, refused
+    Column("findings", JSON, nullable=False),
+    Column("engine_version", String(256), nullable=False),  # of the worker that looks, or did
+    Column("asked_at", Time, nullable=False),  # when somebody wanted it looked at
+    Column("created_at", Time, nullable=False),
+    Index("ix_policies_state", "state"),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -51,6 +51,9 @@ children_stopped = Counter(
     ["limit"],
 )
 taken_over = Counter("gate_checks_taken_over", "Checks taken over from a worker that died.")
+policy_reload_failures = Counter(
+    "gate_policy_reload_failures", "Reloads of the policy that left the old one in force."
+)
 process_starts = Counter(
     "gate_process_starts", "Starts of the gate's processes; each after the first is a death.", ["process"]
 )

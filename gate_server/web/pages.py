@@ -58,8 +58,8 @@ def check_as_json(check_id: str) -> dict[str, object]:
     """Return the same as the API does, to a browser that is signed in."""
     here = services()
     check = seen_check(check_id)
-    suites = {rule.name: rule.suite for rule in here.policy.rules}
-    return check_json(check, here.checks.verdict_of(check), report_url(check_id), suites)
+    verdict = here.checks.verdict_of(check)
+    return check_json(check, verdict, report_url(check_id), here.checks.suites_of(check))
 
 
 @web.get("/reverts/<revert_id>")

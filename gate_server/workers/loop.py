@@ -21,6 +21,7 @@ from gate_server.workers.leases import Leases
 
 POLL_S = 0.03
 UPKEEP_EVERY_S = 60.0
+POLICIES_EVERY_S = 0.25
 AFTER_A_FAULT_S = 1.0
 END_WITHIN_S = 5.0
 
@@ -39,6 +40,8 @@ class Worker:
     ----------
     upkeep
         Called at the start and every `UPKEEP_EVERY_S` seconds.
+    look_at_policies
+        Called every `POLICIES_EVERY_S` seconds: somebody waits for a reload.
     lease_s
         How long a check stays this worker's without a heartbeat, seconds.
     most_attempts
@@ -51,6 +54,7 @@ class Worker:
         judge: Callable[[Check], Verdict],
         upkeep: Callable[[], object],
         *,
+        look_at_policies: Callable[[], object] = lambda: None,
         lease_s: float,
         most_attempts: int,
         threads: int = 2,
@@ -60,6 +64,7 @@ class Worker:
         self._workers = store.workers
         self._judge = judge
         self._upkeep = upkeep
+        self._look_at_policies = look_at_policies
         self._most_attempts = most_attempts
         self._leases = Leases(store.checks, lease_s, lambda: store.workers.beat(self.name, lease_s))
         self._stop = threading.Event()
@@ -72,7 +77,13 @@ class Worker:
             threading.Thread(target=self._work, name=f"judge-{n}", daemon=True) for n in range(self._threads)
         ]
         with self._leases.beating():
-            threading.Thread(target=self._keep_up, name="upkeep", daemon=True).start()
+            for name, call, every_s in (
+                ("upkeep", self._upkeep, UPKEEP_EVERY_S),
+                ("policies", self._look_at_policies, POLICIES_EVERY_S),
+            ):
+                threading.Thread(
+                    target=self._repeat, args=(name, call, every_s), name=name, daemon=True
+                ).start()
             for thread in judges:
                 thread.start()
             while not self._stop.is_set():
@@ -129,11 +140,13 @@ class Worker:
         )
         log.error("check given up for good", check=check.id, attempts=self._most_attempts)
 
-    def _keep_up(self) -> None:
+    def _repeat(self, name: str, call: Callable[[], object], every_s: float) -> None:
         while True:
+            pause_s = every_s
             try:
-                self._upkeep()
+                call()
             except (SQLAlchemyError, GateError) as error:
-                log.warning("upkeep failed, it is tried again", reason=str(error)[:500])
-            if self._stop.wait(UPKEEP_EVERY_S):
+                pause_s = max(every_s, AFTER_A_FAULT_S)
+                log.warning(f"{name} failed, it is tried again", reason=str(error)[:500])
+            if self._stop.wait(pause_s):
                 return

@@ -24,13 +24,14 @@ from sqlalchemy import delete, event, update
 import gate_server.workers.preload  # noqa: F401 - loaded once, before the forks
 from gate_server.app import read_policy
 from gate_server.checks.judge import Judge
+from gate_server.checks.policies import KnownPolicies, keep_policy
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.model import Candidate, Evaluation, EvaluationTask
 from gate_server.settings import read_settings
 from gate_server.store.store import Store, open_store
-from gate_server.store.tables import checks, evaluations
+from gate_server.store.tables import checks, evaluations, policies
 from gate_server.workers.child import _evaluate
 from gate_server.workers.loop import Worker
 
@@ -110,9 +111,8 @@ def work(wanted: Wanted, lease_s: float, calls: Calls) -> None:
     def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
         return [_evaluate(task, repository, lakefs) for task in tasks]
 
-    judge = Judge(
-        lakefs, store, read_policy(read_settings(policy=wanted.policy).policy), evaluate, ENGINE_VERSION
-    )
+    policies = KnownPolicies(store.policies, lambda _: ())
+    judge = Judge(lakefs, store, policies, evaluate, ENGINE_VERSION)
     worker = Worker(store, judge.judge, lambda: None, lease_s=lease_s, most_attempts=3, threads=1)
     threading.Thread(target=stop_when_done, args=(wanted, worker), daemon=True).start()
     worker.run()
@@ -147,14 +147,16 @@ def in_a_fork(do: Callable[[Callable[[str], None]], None]) -> tuple[int, str]:
 def queued_anew(store: Store, wanted: Wanted) -> str:
     """Forget what was judged, and queue the check again; return its id."""
     with store.engine.begin() as connection:
-        for table in (checks, evaluations):
+        for table in (checks, evaluations, policies):
             connection.execute(delete(table))
     lakefs = LakeFS(wanted.url, wanted.access_key_id, wanted.secret_access_key)
     commits = Commits(lakefs)
     judged = commits.get(wanted.repository, wanted.commit)
     base = commits.get(wanted.repository, judged.parents[0])
     candidate = Candidate(wanted.repository, "main", base, judged, judged)
-    made = store.checks.create(candidate, "b", read_policy(read_settings(policy=wanted.policy).policy).digest)
+    policy = read_policy(read_settings(policy=wanted.policy).policy)
+    keep_policy(store.policies, policy)
+    made = store.checks.create(candidate, "b", policy.digest)
     lakefs.close()
     return made.id
 

@@ -185,7 +185,7 @@ def until(reached: Callable[[], bool]) -> None:
 def worker_of(gate: Gate) -> psutil.Process:
     """Return the worker's process."""
     children = psutil.Process(gate.process.pid).children()
-    return next(item for item in children if item.cmdline()[-1] == "worker")
+    return next(item for item in children if "worker" in item.cmdline())
 
 
 class World:

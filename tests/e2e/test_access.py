@@ -53,6 +53,7 @@ READS = {
     "GET /api/v1/checks/<string:check_id>",
     "GET /api/v1/reverts",
     "GET /api/v1/reverts/<string:revert_id>",
+    "GET /api/v1/policy",
     "GET /metrics",
 }
 # Written out a second time, by address: what each role opens, and nothing else.
@@ -67,6 +68,7 @@ EXPECTED: dict[Role, set[str]] = {
         "POST /api/v1/reverts",
         "POST /api/v1/registrations",
         "PUT /api/v1/installations",
+        "POST /api/v1/policy/reload",
         "GET /api/v1/tokens",
         "POST /api/v1/tokens",
         "DELETE /api/v1/tokens/<string:token_id>",

@@ -21,11 +21,13 @@ from gate_client import (
     Unauthorized,
 )
 from gate_client.wire import (
+    ActivePolicyBody,
     CheckBody,
     ChecksBody,
     HealthBody,
     OneRevertBody,
     ReadinessBody,
+    ReloadedBody,
     RevertAnswer,
     RevertsBody,
     RoleName,
@@ -142,11 +144,13 @@ def test_the_answers_are_what_the_wire_says(gate: Gate, world: World) -> None:
         f"/api/v1/reverts/{reverted.json()['revert']['id']}": OneRevertBody,
         f"/api/v1/reverts?repository={world.name}": RevertsBody,
         "/api/v1/tokens": TokensBody,
+        "/api/v1/policy": ActivePolicyBody,
         "/healthz": HealthBody,
         "/readyz": ReadinessBody,
     }
     answers = {body: gate.api.get(path).json() for path, body in bodies.items()}
     answers[RevertAnswer] = reverted.json()
+    answers[ReloadedBody] = gate.api.post("/api/v1/policy/reload", json={}).json()
     for body, answered in answers.items():
         assert body.model_validate(answered).model_dump(mode="json", exclude_unset=True) == answered
         assert unnamed(body.model_validate(answered)) == set()

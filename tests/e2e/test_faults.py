@@ -116,9 +116,7 @@ def processes(gate: Gate, word: str) -> list[psutil.Process]:
 
 def test_a_worker_that_dies_loses_no_check(server: RunningServer, world: World, tmp_path: Path) -> None:
     with running_gate(server.environment, tmp_path) as gate:
-        worker = next(
-            item for item in processes(gate, "gate_server.processes") if item.cmdline()[-1] == "worker"
-        )
+        worker = next(item for item in processes(gate, "gate_server.processes") if "worker" in item.cmdline())
         worker.kill()
         world.branch("b", lakefs_test_dot_csv=BAD)
         assert gate.ask(world.name, "b")["verdict"] == "FAIL"

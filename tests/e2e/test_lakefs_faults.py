@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import delete
 
 from gate_server.app import read_policy
+from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
+from gate_server.checks.policies import KnownPolicies, keep_policy
 from gate_server.checks.service import Asked, CheckService
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs import client
@@ -69,13 +71,16 @@ class Asking:
         with self.store.engine.begin() as connection:
             for table in (checks, evaluations):
                 connection.execute(delete(table))
-        self.door = CheckService(self._lakefs(), self.store, POLICY)
+        keep_policy(self.store.policies, POLICY)
+        active = ActivePolicy(POLICY, self.store.policies, lambda: POLICY)
+        self.door = CheckService(self._lakefs(), self.store, active)
         lakefs = self._lakefs()
 
         def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
             return [_evaluate(task, repository, lakefs) for task in tasks]
 
-        self.judge = Judge(self._lakefs(), self.store, POLICY, evaluate, ENGINE_VERSION)
+        policies = KnownPolicies(self.store.policies, lambda _: ())
+        self.judge = Judge(self._lakefs(), self.store, policies, evaluate, ENGINE_VERSION)
 
     def _lakefs(self) -> LakeFS:
         server = self.way.server

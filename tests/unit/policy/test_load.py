@@ -11,7 +11,9 @@ import pytest
 
 from gate_server.engine.suites import read_suite
 from gate_server.model import Enforcement, Policy
-from gate_server.policy.load import PolicyErrors, load_policy
+from gate_server.policy.document import PolicyErrors
+from gate_server.policy.load import load_policy
+from gate_server.policy.plan import policy_files
 
 SUITE = b'{"name": "s", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "a"}}]}'
 GOOD = """\
@@ -95,6 +97,46 @@ def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, word
     text = "\n".join(said)
     assert words in text
     assert f"p/gate.yaml:{line}:" in text or "suites/nope" in words
+
+
+def test_a_value_is_as_it_would_come_back_from_the_database() -> None:
+    given = GOOD.replace("    enforcement:", "    parameters: {day: 2015-01-01, n: 5}\n    enforcement:")
+    assert read(given).rules[0].parameters == {"day": "2015-01-01", "n": 5}
+    assert any("JSON" in line for line in findings(given.replace("n: 5", "n: !!binary /w==")))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "&a [*a]",
+        "[&a {paths: [*a]}]",
+        "[" * 300 + "]" * 300,
+        "[&a [x, x], "
+        + ", ".join(f"&{b} [{', '.join(['*' + a] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+        + "]",
+    ],
+)
+def test_aliases_that_grow_and_depths_are_refused(rules: str) -> None:
+    said = findings(f"version: 1\nrules: {rules}\n")
+    assert len(said) < 10
+
+
+def test_what_cannot_be_opened_is_said() -> None:
+    def refuse(name: str) -> bytes:
+        raise PermissionError(13, "Permission denied", name)
+
+    with pytest.raises(PolicyErrors, match=r"p/gate\.yaml: the policy cannot be read \(Permission denied\)"):
+        load_policy("p/gate.yaml", refuse, read_suite)
+
+
+def test_where_repositories_keep_theirs_is_a_part_of_the_policy() -> None:
+    def give(name: str) -> bytes:
+        return GOOD.encode() if name == "gate.yaml" else SUITE
+
+    plain = load_policy("gate.yaml", give, read_suite)
+    guarding = load_policy("gate.yaml", give, read_suite, in_repository="q/gate.yaml")
+    assert plain.digest != guarding.digest
+    assert (policy_files(plain), policy_files(guarding)) == ((), ("q/gate.yaml", "q/suites/**"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "version: 1", "version: 1\nrules: {a: 1}", "a: [", "\x00", "- 1"])

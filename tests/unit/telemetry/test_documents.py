@@ -12,7 +12,9 @@ import pytest
 from prometheus_client import REGISTRY
 from ruamel.yaml import YAML
 
-from gate_server.api.metrics import of_the_database
+from gate_server.api.metrics import of_the_database, of_the_policy
+from gate_server.checks.active import ActivePolicy
+from gate_server.model import Policy
 from gate_server.store.store import open_store
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -34,7 +36,8 @@ def test_each_fault_names_a_test_that_there_is() -> None:
 def offered(tmp_path: Path) -> set[str]:
     """Give the names of all metrics, without what Prometheus adds."""
     store = open_store(f"sqlite:///{tmp_path / 'gate.db'}")
-    found = [*REGISTRY.collect(), *of_the_database(store)]
+    active = ActivePolicy(Policy((), {}), store.policies, lambda: Policy((), {}))
+    found = [*REGISTRY.collect(), *of_the_database(store), *of_the_policy(active)]
     return {metric.name for metric in found if metric.name.startswith("gate_")}
 
 
