@@ -143,7 +143,8 @@ class LakeFS:
             With lakeFS's status; `LakeFSUnreachable`, when it may or may not have been done, with status 0.
         """
         answer = self._once(method, _url(repository, *path), params, body, timeout_s)
-        return self._json(answer) if answer.content else {}
+        is_json = "json" in answer.headers.get("content-type", "")  # a new branch's name comes as text
+        return self._json(answer) if answer.content and is_json else {}
 
     def close(self) -> None:
         """Close the connections."""
