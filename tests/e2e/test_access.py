@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import sqlite3
 import ssl
 import subprocess
@@ -655,7 +657,7 @@ def test_tls_by_the_gate_itself(server: RunningServer, tmp_path: Path) -> None:
     )
     assert (half.returncode, "must both be files" in half.stderr) == (2, True)
     context = ssl.create_default_context(cafile=str(cert))
-    tls = {"GATE_TLS_CERT": str(cert), "GATE_TLS_KEY": str(key)}
+    tls = {"GATE_TLS_CERT": str(cert), "GATE_TLS_KEY": str(key), "GATE_THREADS": "2"}
     with running_gate(server.environment, tmp_path / "data", verify=context, **tls) as gate:
         with httpx.Client(base_url=gate.url, verify=context) as browser:
             found = CSRF.search(browser.get("/sign-in").text)
@@ -670,3 +672,14 @@ def test_tls_by_the_gate_itself(server: RunningServer, tmp_path: Path) -> None:
         with pytest.raises(httpx.TransportError):
             httpx.get(gate.url.replace("https:", "http:") + "/healthz")
         assert container_health_check(gate, **tls) == 0
+        # Under TLS a thread reads, so more slow clients than threads: each holds one until its deadline.
+        port = int(httpx.URL(gate.url).port or 0)
+        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+        for client in slow:
+            client.sendall(b"\x16\x03\x01\x02")
+        assert httpx.get(f"{gate.url}/healthz", verify=context, timeout=120).status_code == 200
+        for client in slow:
+            client.settimeout(120)
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+            client.close()
