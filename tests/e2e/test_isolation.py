@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import BAD, GOOD, Gate, World, running_gate, until, worker_of
+from tests.e2e.harness import BAD, GOOD, PATIENCE_S, Gate, World, running_gate, until, worker_of
 
 MB = 1_000_000
 POLICY = """\
@@ -222,7 +222,7 @@ def test_a_killed_worker_leaves_neither_process_nor_folder(world: World, gate: G
     worker = worker_of(gate)
     working += worker.children(recursive=True)
     worker.kill()
-    assert psutil.wait_procs(working, timeout=10)[1] == []
+    assert psutil.wait_procs(working, timeout=PATIENCE_S)[1] == []
     found = gate.api.get(f"/api/v1/checks/{asked.json()['check']}", params={"wait": 60}).json()
     assert found["verdict"] == "PASS"
     assert not left.exists()
@@ -251,5 +251,5 @@ def test_a_killed_supervisor_leaves_no_process(server: RunningServer, tmp_path: 
         family = psutil.Process(gate.process.pid).children(recursive=True)
         assert len(family) >= 2
         gate.process.kill()
-        _, alive = psutil.wait_procs(family, timeout=30)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
         assert alive == []
