@@ -31,6 +31,12 @@ from gate_client.prefect.tasks.commits import (
     merge_into_branch,
     revert_branch,
 )
+from gate_client.prefect.tasks.environments import (
+    compare_environment,
+    create_environment,
+    delete_environment,
+    test_environment,
+)
 from gate_client.prefect.tasks.gate import check, merge_through_gate, revert, wait_for_check
 from gate_client.prefect.tasks.objects import (
     copy_object,
@@ -61,11 +67,14 @@ __all__ = [
     "check",
     "cherry_pick",
     "commit",
+    "compare_environment",
     "copy_object",
     "create_branch",
+    "create_environment",
     "create_repository",
     "create_tag",
     "delete_branch",
+    "delete_environment",
     "delete_object",
     "delete_objects",
     "delete_repository",
@@ -102,6 +111,7 @@ __all__ = [
     "stage_object",
     "stat_object",
     "step_branch",
+    "test_environment",
     "upload_object",
     "wait_for_check",
 ]

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from prefect.artifacts import LinkArtifact, MarkdownArtifact
 from prefect.runtime import flow_run
 
+from gate_client.differences import Difference
 from gate_client.failures import FailedExpectation, failed_expectations
 from gate_client.prefect.blocks import LakeFSCredentials
 from gate_client.prefect.runs import branch_page, commit_page, log, object_page
+from gate_client.tables import Shape
 from gate_client.wire import CheckBody
 
 VERDICT_KEY = "lakefs-gate-verdict"
 REVERT_KEY = "lakefs-gate-revert"
 BRANCH_KEY = "lakefs-branch"
+DIFFERENCE_KEY = "lakefs-difference"
 MOST_ROWS = 100
 
 
@@ -73,6 +77,37 @@ def show_branch(lakefs: LakeFSCredentials, repository: str, branch: str, why: st
     page = branch_page(lakefs, repository, branch)
     text = f"lakefs://{repository}/{branch}"
     _show(LinkArtifact(key=BRANCH_KEY, link=page, link_text=text, description=f"{why}: {text}"))
+
+
+def show_difference(lakefs: LakeFSCredentials, found: Difference) -> None:
+    """Show what a branch holds that another does not, an object a row."""
+    text = f"{found.repository}/{found.branch} against {found.against}"
+    lines = [
+        f"## {_text(text)}",
+        f"{len(found.objects)} objects differ, {found.uncommitted} of them not committed",
+        "",
+        f"- [the branch in lakeFS]({branch_page(lakefs, found.repository, found.branch)})",
+        "",
+    ]
+    if found.objects:
+        lines += ["| object | change | rows | columns | note |", "|---|---|---|---|---|"]
+    for item in found.objects[:MOST_ROWS]:
+        before, after = item.before or Shape(), item.after or Shape()
+        rows, columns = f"{before.rows} to {after.rows}", f"{before.columns} to {after.columns}"
+        lines.append(f"| {' | '.join(map(_text, (item.path, item.change, rows, columns, item.note)))} |")
+    _show(MarkdownArtifact(key=DIFFERENCE_KEY, markdown=_joined(lines), description=text))
+
+
+@contextmanager
+def kept_on_failure(lakefs: LakeFSCredentials, repository: str, branch: str, why: str) -> Iterator[None]:
+    """Say, in log and artifacts, that a branch stays when the block fails, or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        page = branch_page(lakefs, repository, branch)
+        log().warning("%s: lakefs://%s/%s stays for inspection: %s", why, repository, branch, page)
+        show_branch(lakefs, repository, branch, why)
+        raise
 
 
 def _row(lakefs: LakeFSCredentials, repository: str, source: str, item: FailedExpectation) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from gate_client.client import AsyncGateClient, GateClient
 from gate_client.errors import NotFound
+from gate_client.lakefs import LakeFS
 
 if TYPE_CHECKING:
     from lakefs import Client
@@ -77,6 +78,15 @@ class LakeFSCredentials(Block):
             password=self.secret_access_key.get_secret_value(),
         )
         return client
+
+    def connect(self) -> LakeFS:
+        """Return the gate's own light client of lakeFS; close it, or use it in a ``with``."""
+        return LakeFS(
+            self.endpoint,
+            self.access_key_id,
+            self.secret_access_key.get_secret_value(),
+            timeout_s=self.timeout_s,
+        )
 
 
 class GateCredentials(Block):

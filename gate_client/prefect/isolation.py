@@ -16,12 +16,12 @@ from prefect import Flow, flow
 from prefect.runtime import flow_run, task_run
 
 from gate_client.errors import GateError, UsageError
-from gate_client.prefect.artifacts import show_branch
+from gate_client.prefect.artifacts import kept_on_failure
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials, loaded
 from gate_client.prefect.calls import Calls
 from gate_client.prefect.names import branch_name
 from gate_client.prefect.promotions import PROMOTION_OF, promotion_of
-from gate_client.prefect.runs import branch_page, log, run_began, run_key, say
+from gate_client.prefect.runs import log, run_began, run_key, say
 from gate_client.prefect.tasks.branches import create_branch, delete_branch
 from gate_client.prefect.tasks.commits import commit, merge_into_branch
 from gate_client.prefect.tasks.gate import merge_through_gate
@@ -139,7 +139,7 @@ def step_branch(
     unique = [str(task_run.id)[-8:], str(task_run.run_count)] if task_run.id else []
     branch = "-".join([run_branch, branch_name(step, *unique)])
     base = create_branch(repository, branch, lakefs, source=run_branch)
-    with _kept_on_failure(lakefs, repository, branch, f"step {step} failed"):
+    with kept_on_failure(lakefs, repository, branch, f"step {step} failed"):
         yield branch
         if _commit_all(lakefs, repository, branch, f"{step} of {run_branch}") != base:
             merge_into_branch(repository, branch, run_branch, lakefs, f"{step}: done")  # type: ignore[unused-coroutine]
@@ -171,7 +171,7 @@ class _Run:
         """Give a fresh branch, and promote it at the end of the block."""
         branch = f"{self.name}-{len(self._branches()) + 1}"
         base = create_branch(self.repository, branch, self.lakefs, source=self.destination)
-        with _kept_on_failure(self.lakefs, self.repository, branch, "the run failed"):
+        with kept_on_failure(self.lakefs, self.repository, branch, "the run failed"):
             yield branch
             head = _commit_all(self.lakefs, self.repository, branch, f"{flow_run.flow_name}: {flow_run.name}")
             if head == base:
@@ -202,17 +202,6 @@ class _Run:
                 Calls(self.lakefs).branches.delete_branch(self.repository, branch)
         except GateError as error:
             log().warning("branches %s-* of this run are left: %s", self.name, error)
-
-
-@contextmanager
-def _kept_on_failure(lakefs: LakeFSCredentials, repository: str, branch: str, why: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:  # a cancelled run, too
-        page = branch_page(lakefs, repository, branch)
-        log().warning("%s: lakefs://%s/%s stays for inspection: %s", why, repository, branch, page)
-        show_branch(lakefs, repository, branch, why)
-        raise
 
 
 def _commit_all(lakefs: LakeFSCredentials, repository: str, branch: str, message: str) -> str:

@@ -215,6 +215,34 @@ def test_a_flow_that_changes_nothing_promotes_nothing(
     assert branches(guarded) == []
 
 
+def test_an_environment_shows_the_doubled_rows_and_goes(
+    prefect_server: PrefectServer, lakefs: LakeFSCredentials, world: World
+) -> None:
+    """Scenario 5: a file is appended twice on a branch to try things on; main is untouched."""
+    world.commit(world.main, {"in.csv": GOOD})
+    runs: list[str] = []
+
+    @flow(name="trying out")
+    def trying(fail: bool) -> str:
+        runs.append(flow_run.id)
+        with tasks.test_environment(world.name, lakefs) as branch:
+            tasks.upload_object(world.name, branch, "in.csv", GOOD + GOOD, lakefs)
+            if fail:
+                raise Stop
+        return branch
+
+    assert trying(False).startswith("env-")
+    assert branches(world) == []
+    assert world.contents("main") == {"in.csv": GOOD}
+    shown = prefect_server.artifacts(runs[0])[-1]
+    assert shown["key"] == "lakefs-difference"
+    assert "| in.csv | changed | 2 to 4 | 5 to 5 |" in shown["data"]
+    with pytest.raises(Stop):
+        trying(True)
+    (left,) = branches(world)
+    assert f"ref={left}" in prefect_server.artifacts(runs[1])[-1]["data"]
+
+
 def test_what_cannot_work_says_so(
     prefect_server: PrefectServer, lakefs: LakeFSCredentials, gated: GateCredentials, world: World
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gate_client.errors import GateRefused
-from gate_client.lakefs import LakeFS
 from gate_client.merging import Merged, merge
 from gate_client.prefect.artifacts import show_branch, show_revert, show_verdict
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
@@ -78,15 +77,7 @@ def merge_through_gate(
         if judged.verdict == "ERROR":
             show_verdict(lakefs_credentials, judged, repository, source, destination)
 
-    with (
-        gate_credentials.get_client() as gate,
-        LakeFS(
-            lakefs_credentials.endpoint,
-            lakefs_credentials.access_key_id,
-            lakefs_credentials.secret_access_key.get_secret_value(),
-            timeout_s=lakefs_credentials.timeout_s,
-        ) as lakefs,
-    ):
+    with gate_credentials.get_client() as gate, lakefs_credentials.connect() as lakefs:
         try:
             merged = merge(
                 gate,
