@@ -45,11 +45,11 @@ class PrefectServer:
         return httpx.Client(base_url=f"{self.url}/api", timeout=30)
 
     def artifacts(self, flow_run_id: object) -> list[dict[str, Any]]:
-        """Return the artifacts of a flow run, oldest first."""
+        """Return the artifacts of a flow run that people see, oldest first."""
         asked = {"artifacts": {"flow_run_id": {"any_": [str(flow_run_id)]}}, "sort": "ID_DESC"}
         with self.api as api:
             found: list[dict[str, Any]] = api.post("/artifacts/filter", json=asked).raise_for_status().json()
-        return sorted(found, key=lambda item: str(item["created"]))
+        return sorted((item for item in found if item["key"]), key=lambda item: str(item["created"]))
 
     def logs(self, flow_run_id: object) -> str:
         """Return what a flow run logged, as far as it has arrived."""
