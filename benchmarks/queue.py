@@ -161,15 +161,15 @@ def _memory(gate: Gate) -> dict[str, int]:
     found = {"web": 0, "worker": 0, "what children come from": 0, "a child": 0}
     for process in psutil.Process(gate.process.pid).children(recursive=True):
         try:
-            command, above = process.cmdline(), process.parent()
+            command, above = process.cmdline(), psutil.Process(process.ppid()).cmdline()
             size = process.memory_info().rss
         except psutil.Error:
             continue  # a child that ended just now
         if "web" in command:
             found["web"] += size
-        elif command[-1:] == ["worker"]:
+        elif "worker" in command:
             found["worker"] += size
-        elif above is not None and above.cmdline()[-1:] == ["worker"]:
+        elif "worker" in above:
             found["what children come from"] = max(size, found["what children come from"])
         else:
             found["a child"] = max(size, found["a child"])
