@@ -144,7 +144,6 @@ def test_no_value_is_told_kept_or_logged(gate: Gate, world: World) -> None:
     alone = {name: value for name, value in gate.environment.items() if name != "GATE_URL"}
     alone["GATE_DATA_DIR"] = str(gate.log.parent / "alone")
     for output in (
-        run_gate("check", world.uri("cells"), "--into", "main", env=alone),
         run_gate("check", world.uri("cells"), "--into", "main", "--json", env=alone),
         gate.run("check", world.uri("cells"), "--into", "main"),
     ):
