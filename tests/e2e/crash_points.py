@@ -7,19 +7,15 @@ JSON object (`Wanted`) on its standard input. Says what came of each point, a JS
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import structlog
-from sqlalchemy import delete, event, update
+from sqlalchemy import delete, update
 
 import gate_server.workers.preload  # noqa: F401 - loaded once, before the forks
 from gate_server.app import read_policy
@@ -34,8 +30,8 @@ from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations, policies
 from gate_server.workers.child import _evaluate
 from gate_server.workers.loop import Worker
+from tests.e2e.dying import KILLED, Calls, in_a_fork
 
-KILLED = 77
 JUDGE = "judge-0"  # the thread whose calls are counted; a heartbeat comes when it comes
 LEASE_S = 60.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -69,44 +65,11 @@ class Point:
     written: bool
 
 
-class Calls:
-    """Counts the judge's calls to store and lakeFS; ends the process before number `last`."""
-
-    def __init__(self, last: int, tell: Callable[[str], None]) -> None:
-        self._left = last
-        self._tell = tell
-
-    def comes(self, name: str) -> None:
-        """A call of that name is about to be made."""
-        if threading.current_thread().name != JUDGE:
-            return
-        self._left -= 1
-        if self._left == 0:
-            self._tell(name)
-            os._exit(KILLED)
-
-
-class CountedTransport(httpx.HTTPTransport):
-    """Tells of each call to lakeFS, and of each answer."""
-
-    def __init__(self, calls: Calls) -> None:
-        super().__init__()
-        self._calls = calls
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a call on."""
-        self._calls.comes(f"{request.method} {request.url.path}")
-        return super().handle_request(request)
-
-
 def work(wanted: Wanted, lease_s: float, calls: Calls) -> None:
     """Be a worker until the one check is done."""
     store = open_store(wanted.database_url)
-    event.listen(store.engine, "before_cursor_execute", lambda *given: calls.comes(str(given[2]).split()[0]))
-    event.listen(store.engine, "commit", lambda _: calls.comes("COMMIT"))
-    lakefs = LakeFS(
-        wanted.url, wanted.access_key_id, wanted.secret_access_key, transport=CountedTransport(calls)
-    )
+    lakefs = LakeFS(wanted.url, wanted.access_key_id, wanted.secret_access_key)
+    calls.count()
 
     def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
         return [_evaluate(task, repository, lakefs) for task in tasks]
@@ -124,24 +87,6 @@ def stop_when_done(wanted: Wanted, worker: Worker) -> None:
     while any(check.state != "done" for check in store.checks.listed()) and time.monotonic() < deadline:
         time.sleep(0.02)
     worker.stop()
-
-
-def in_a_fork(do: Callable[[Callable[[str], None]], None]) -> tuple[int, str]:
-    """Run `do` in a process of its own; return its exit code and what it told."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            do(lambda text: (os.write(writing, text.encode()), None)[1])
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        said = told.read().decode()
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
 
 
 def queued_anew(store: Store, wanted: Wanted) -> str:
@@ -177,7 +122,7 @@ def main() -> int:
         number += 1
         check_id = queued_anew(store, wanted)
         store.engine.dispose()  # no connection is shared with a fork
-        code, name = in_a_fork(lambda tell, at=number: work(wanted, LEASE_S, Calls(at, tell)))  # type: ignore[misc]
+        code, name = in_a_fork(lambda tell, at=number: work(wanted, LEASE_S, Calls(at, tell, JUDGE)))  # type: ignore[misc]
         left = store.checks.get(check_id)
         _let_time_pass(store)
         store.engine.dispose()

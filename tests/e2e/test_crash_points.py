@@ -1,4 +1,4 @@
-"""A worker dies before each of its calls to store and lakeFS in turn: no wrong pass, no lost verdict."""
+"""A process dies before each of its calls to store and lakeFS in turn: no wrong pass, no lost verdict."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local_lakefs.testing import RunningServer
+from tests.contract.harness import Lakefs
 from tests.e2e.harness import BAD, GOOD, ROOT, World, gate_environment
 
 
@@ -19,9 +21,7 @@ def test_a_worker_that_dies_at_any_call_loses_nothing(
 ) -> None:
     world.commit(world.main, {"lakefs_test.csv": GOOD, "lakefs_test_latest_file.csv": BAD})
     wanted = {
-        "database_url": f"sqlite:///{tmp_path}/gate.db"
-        if database == "sqlite"
-        else request.getfixturevalue("postgres").new_database(),
+        "database_url": database_url(database, tmp_path, request),
         "url": server.url,
         "access_key_id": server.access_key_id,
         "secret_access_key": server.secret_access_key,
@@ -29,13 +29,7 @@ def test_a_worker_that_dies_at_any_call_loses_nothing(
         "commit": world.main.get_commit().id,
         "policy": str(ROOT / "expectations" / "gate.yaml"),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.crash_points"],
-        input=json.dumps(wanted), env=gate_environment(server.environment, tmp_path), cwd=ROOT,
-        capture_output=True, text=True, check=False, timeout=540,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    *points, after = [json.loads(line) for line in done.stdout.splitlines()]
+    *points, after = run("tests.e2e.crash_points", wanted, server, tmp_path, {})
     for point in points:
         assert (point["left_state"] in ("queued", "running"), point["left_outcome"]) == (True, ""), point
         assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
@@ -47,3 +41,60 @@ def test_a_worker_that_dies_at_any_call_loses_nothing(
     # The claim, the look at the policy, two evaluations, the verdict.
     assert names.count("COMMIT") == 5, names
     assert sum(name.startswith("GET") for name in names) >= 6, names
+
+
+@pytest.mark.parametrize(
+    ("way", "keep", "database"),
+    [("api", True, "postgresql"), ("cli", False, "sqlite")],
+)
+def test_a_revert_that_dies_at_any_call_leaves_main_old_or_exactly_put_back(
+    server: RunningServer, tmp_path: Path, request: pytest.FixtureRequest, way: str, keep: bool, database: str
+) -> None:
+    lakefs = Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
+    repository = lakefs.create_repository(files={"a": "good", "dir/b": "good"})
+    wanted = {
+        "way": way,
+        "keep": keep,
+        "repository": repository.name,
+        "target": repository.head(),
+        "url": server.url,
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+    }
+    settings = {"GATE_DATABASE_URL": database_url(database, tmp_path, request)}
+    *points, whole = run("tests.e2e.revert_crash_points", wanted, server, tmp_path, settings)
+    for point in points:
+        assert point["left"] == point["swept"] != "other", point
+        if point["left"] == "old":
+            assert (point["rows"], point["state"]) in ((0, ""), (1, "failed")), point
+        else:
+            assert (point["rows"], point["state"]) in ((1, "applied"), (1, "verified")), point
+        assert (point["open_rows"], point["branches"]) == (0, []), point
+        assert (point["again"], point["finally_holds"]) == (0, "target"), point
+    assert (whole["left"], whole["state"], whole["branches"]) == ("target", "verified", [])
+    # All of it was gone through: the plan, its record, making the branch, main's change, deleting the branch.
+    assert {point["left"] for point in points} == {"old", "target"}
+    names = [point["name"] for point in points]
+    for call in ("POST", "DELETE", "COMMIT"):
+        assert sum(name.startswith(call) for name in names) >= (2 if call != "DELETE" else 1), names
+    assert {point["state"] for point in points} >= {"", "failed", "applied"}
+
+
+def database_url(database: str, folder: Path, request: pytest.FixtureRequest) -> str:
+    if database == "sqlite":
+        return f"sqlite:///{folder}/gate.db"
+    made: str = request.getfixturevalue("postgres").new_database()
+    return made
+
+
+def run(
+    module: str, wanted: dict[str, Any], server: RunningServer, folder: Path, settings: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Run a module that steps through crash points; return what it says of each."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(wanted), env=gate_environment(server.environment, folder, **settings), cwd=ROOT,
+        capture_output=True, text=True, check=False, timeout=540,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
