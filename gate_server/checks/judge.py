@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gate_server.checks.policies import KnownPolicies
 from gate_server.checks.repository_policies import RepositoryPolicies
@@ -77,7 +78,13 @@ class Judge:
         self._in_repository = RepositoryPolicies(lakefs, listings, store.policies)
 
     def judge(self, check: Check) -> Verdict:
-        """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass."""
+        """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass.
+
+        Raises
+        ------
+        SQLAlchemyError
+            When the database does not do its part; the check stays as it is.
+        """
         with (
             working_for(check.request_id, check=check.id),
             traces.span("check", check=check.id, repository=check.repository, destination=check.destination),
@@ -102,6 +109,8 @@ class Judge:
             failure = Problem(error.code, error.message, error.hint)
             verdict = could_not_tell(failure)
             log.warning("check could not tell", reason=error.message)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away, full or locked: nothing is told that cannot be written
         except Exception as error:
             failure = Problem(
                 "defect", f"the gate failed ({type(error).__name__})", "the gate's log says more"

@@ -27,8 +27,8 @@ def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -
         except GateError as error:
             finished.append(replace(revert, notes=(*revert.notes, f"not yet finished: {error.message}")))
             continue
-        context.store.reverts.close(outcome)
-        finished.append(outcome)
+        if context.store.reverts.close(outcome, was=revert.state):
+            finished.append(outcome)
     return finished
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from gate_server.model import Candidate, Check, Evaluation, Outcome, Plan, Problem, Verdict, dump, load
 from gate_server.store.database import reading
 from gate_server.store.tables import checks
-from gate_server.store.times import database_time, now
+from gate_server.store.times import database_time
 
 _COLUMNS = [checks.c[item.name] for item in fields(Check)]
 # Queued, or of a worker that let its lease run out.
@@ -76,8 +76,8 @@ class Checks:
             "open_key": None if worker else _open_key(candidate, policy_digest),
             "reusable": False,
             "outcome": "",
-            "created_at": now(),
-            "started_at": now() if worker else None,
+            "created_at": database_time(),
+            "started_at": database_time() if worker else None,
         }
         while True:
             try:
@@ -151,7 +151,7 @@ class Checks:
                 attempt=checks.c.attempt + 1,
                 worker=worker,
                 lease_until=database_time(lease_s),
-                started_at=now(),
+                started_at=database_time(),
             )
             .returning(*_COLUMNS)
         )
@@ -183,15 +183,16 @@ class Checks:
     def queue(self) -> Queue:
         """Return how the queue stands."""
         query = (
-            select(checks.c.state, func.count(), func.min(checks.c.created_at))
+            select(checks.c.state, func.count(), func.min(checks.c.created_at), database_time())
             .where(checks.c.state != "done")
             .group_by(checks.c.state)
         )
         with reading(self._engine) as connection:
-            found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
-        queued, oldest = found.get("queued", (0, None))
-        age_s = (now() - oldest).total_seconds() if oldest else 0.0
-        return Queue(queued, found.get("running", (0, None))[0], max(age_s, 0.0))
+            found = {state: counted for state, *counted in connection.execute(query)}
+        queued, oldest, now = found.get("queued", (0, None, None))
+        age_s = (now - oldest).total_seconds() if now and oldest else 0.0
+        running, *_ = found.get("running", (0,))
+        return Queue(queued, running, max(age_s, 0.0))
 
     def finish(
         self,
@@ -205,27 +206,24 @@ class Checks:
         lakefs_calls: int,
     ) -> bool:
         """Write a result, only where id, attempt and state still match; return whether it was written."""
-        finished_at = now()
-        query = (
-            update(checks)
-            .where(_held({check.id: check.attempt}))
-            .values(
-                state="done",
-                lease_until=None,
-                open_key=None,
-                outcome=verdict.outcome.value,
-                verdict=dump(verdict),
-                plan=dump(plan) if plan else None,
-                evaluations={str(number): dump(evaluation) for number, evaluation in evaluations.items()},
-                failure=dump(failure) if failure else None,
-                reusable=reusable,
-                lakefs_calls=lakefs_calls,
-                finished_at=finished_at,
-                duration_s=(finished_at - (check.started_at or check.created_at)).total_seconds(),
-            )
-        )
+        result = {
+            "state": "done",
+            "lease_until": None,
+            "open_key": None,
+            "outcome": verdict.outcome.value,
+            "verdict": dump(verdict),
+            "plan": dump(plan) if plan else None,
+            "evaluations": {str(number): dump(evaluation) for number, evaluation in evaluations.items()},
+            "failure": dump(failure) if failure else None,
+            "reusable": reusable,
+            "lakefs_calls": lakefs_calls,
+        }
+        query = update(checks).where(_held({check.id: check.attempt})).values(**result)
         with self._engine.begin() as connection:
-            return connection.execute(query).rowcount == 1
+            finished_at = connection.execute(select(database_time())).scalar_one()
+            taken_s = (finished_at - (check.started_at or check.created_at)).total_seconds()
+            ended = query.values(finished_at=finished_at, duration_s=max(taken_s, 0.0))
+            return connection.execute(ended).rowcount == 1
 
     def done(self, check_ids: Iterable[str]) -> set[str]:
         """Return which of `check_ids` are done."""

@@ -7,12 +7,11 @@ as long as a hook was answered by it within the age. Reverts, registrations and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select
 
 from gate_server.store.tables import asks, checks, evaluations
-from gate_server.store.times import now
+from gate_server.store.times import database_time
 
 BATCH = 500
 
@@ -32,11 +31,11 @@ def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: 
     Parameters
     ----------
     keep_s
-        What is younger stays, seconds.
+        What is younger stays, seconds of the database's clock.
     most_checks, most_evaluations
         Beyond that many the oldest go even if they are younger; a check that a hook needs never does.
     """
-    since = now() - timedelta(seconds=keep_s)
+    since = database_time(-keep_s)
     done = checks.c.state == "done"
     needed = exists().where(asks.c.check_id == checks.c.id, asks.c.kind == "hook", asks.c.created_at >= since)
     old_check = or_(checks.c.created_at < since, checks.c.created_at < _newest(checks, most_checks, done))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine, insert, select, update
 
 from gate_server.model import Revert, dump, load
 from gate_server.store.database import reading
 from gate_server.store.tables import reverts
-from gate_server.store.times import now
+from gate_server.store.times import database_time
 
 
 class Reverts:
@@ -42,7 +42,7 @@ class Reverts:
                     reason=revert.reason,
                     principal=revert.principal,
                     record=dump(revert),
-                    created_at=now(),
+                    created_at=database_time(),
                 )
             )
 
@@ -53,19 +53,23 @@ class Reverts:
                 update(reverts).where(reverts.c.id == revert_id).values(merged_base=merged_base)
             )
 
-    def close(self, revert: Revert, *, branch_left: bool = False) -> None:
-        """Record the outcome; with `branch_left` it stays unfinished, for `sweep` to delete the branch."""
+    def close(self, revert: Revert, *, branch_left: bool = False, was: str = "") -> bool:
+        """Record the outcome; return whether it was.
+
+        Parameters
+        ----------
+        branch_left
+            It stays unfinished, for `sweep` to delete the branch.
+        was
+            Record it only where the revert is still unfinished in that state: who puts it back knows best.
+        """
+        query = update(reverts).where(reverts.c.id == revert.id)
+        if was:
+            query = query.where(reverts.c.finished_at.is_(None), reverts.c.state == was)
+        outcome = {"state": revert.state, "commit_id": revert.commit_id, "record": dump(revert)}
         with self._engine.begin() as connection:
-            connection.execute(
-                update(reverts)
-                .where(reverts.c.id == revert.id)
-                .values(
-                    state=revert.state,
-                    commit_id=revert.commit_id,
-                    record=dump(revert),
-                    finished_at=None if branch_left else now(),
-                )
-            )
+            finished_at = None if branch_left else database_time()
+            return connection.execute(query.values(**outcome, finished_at=finished_at)).rowcount == 1
 
     def is_own_merge(self, repository: str, destination: str, base_commit: str, source_commit: str) -> bool:
         """Whether an open revert announced exactly this merge into its temporary branch (D12)."""
@@ -103,7 +107,7 @@ class Reverts:
     def unfinished(self, *, older_than_s: float = 0.0) -> list[tuple[Revert, str]]:
         """Return reverts that were never closed, each with the branch it may have left."""
         query = select(reverts.c.record, reverts.c.temporary_branch).where(
-            reverts.c.finished_at.is_(None), reverts.c.created_at <= now() - timedelta(seconds=older_than_s)
+            reverts.c.finished_at.is_(None), reverts.c.created_at <= database_time(-older_than_s)
         )
         with reading(self._engine) as connection:
             return [(load(Revert, record), branch) for record, branch in connection.execute(query)]

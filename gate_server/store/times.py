@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import DateTime, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+SQLITE_TIME = "gate_time"  # the function that connections to SQLite have (database.py)
 
 
 class Time(TypeDecorator[datetime]):
@@ -51,6 +53,9 @@ def _on_postgresql(element: database_time, compiler: Any, **options: Any) -> str
 
 @compiles(database_time, "sqlite")
 def _on_sqlite(element: database_time, compiler: Any, **options: Any) -> str:
-    # In the form that SQLAlchemy keeps a time in, six digits of a second: times are compared as text.
-    offset = compiler.process(element.clauses, **options)
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {offset} || ' seconds')"
+    return f"{SQLITE_TIME}({compiler.process(element.clauses, **options)})"
+
+
+def sqlite_time(offset_s: float) -> str:
+    """Return this machine's time as SQLAlchemy keeps it in SQLite, whose own counts milliseconds only."""
+    return (datetime.now(UTC) + timedelta(seconds=offset_s)).strftime("%Y-%m-%d %H:%M:%S.%f")

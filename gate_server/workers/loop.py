@@ -76,23 +76,29 @@ class Worker:
         judges = [
             threading.Thread(target=self._work, name=f"judge-{n}", daemon=True) for n in range(self._threads)
         ]
-        with self._leases.beating():
-            for name, call, every_s in (
-                ("upkeep", self._upkeep, UPKEEP_EVERY_S),
-                ("policies", self._look_at_policies, POLICIES_EVERY_S),
-            ):
-                threading.Thread(
-                    target=self._repeat, args=(name, call, every_s), name=name, daemon=True
-                ).start()
-            for thread in judges:
-                thread.start()
-            while not self._stop.is_set():
-                time.sleep(0.1)  # not `wait`: a signal's handler that sets it would wait for this very thread
-            self._leases.stop_all()
-            deadline = time.monotonic() + END_WITHIN_S
-            for thread in judges:
-                thread.join(max(0.0, deadline - time.monotonic()))
-        self._workers.leave(self.name)
+        try:
+            with self._leases.beating():
+                for name, call, every_s in (
+                    ("upkeep", self._upkeep, UPKEEP_EVERY_S),
+                    ("policies", self._look_at_policies, POLICIES_EVERY_S),
+                ):
+                    threading.Thread(
+                        target=self._repeat, args=(name, call, every_s), name=name, daemon=True
+                    ).start()
+                for thread in judges:
+                    thread.start()
+                while not self._stop.is_set():
+                    if not all(thread.is_alive() for thread in judges) and not self._stop.is_set():
+                        raise RuntimeError("a thread that judges has ended")  # who restarts us begins anew
+                    # Not `wait`: a signal's handler that sets it would wait for this very thread.
+                    time.sleep(0.1)
+                self._leases.stop_all()
+                deadline = time.monotonic() + END_WITHIN_S
+                for thread in judges:
+                    thread.join(max(0.0, deadline - time.monotonic()))
+            self._workers.leave(self.name)
+        except SQLAlchemyError:  # what it held runs out
+            log.exception("the worker could not tell the database that it ends")
         log.info("worker ended", worker=self.name)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Judges one check again and again, and dies at another call each time; then a fresh worker takes it over.
+"""Judges one check again and again, and fails at another call each time; then a fresh worker takes it over.
 
 Run as a process of its own, which has one thread and so may fork: ``python -m tests.e2e.crash_points`` with a
 JSON object (`Wanted`) on its standard input. Says what came of each point, a JSON object a line (`Point`).
@@ -12,10 +12,11 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 
 import gate_server.workers.preload  # noqa: F401 - loaded once, before the forks
 from gate_server.app import read_policy
@@ -30,12 +31,13 @@ from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations, policies
 from gate_server.workers.child import _evaluate
 from gate_server.workers.loop import Worker
-from tests.e2e.dying import KILLED, Calls, in_a_fork
+from tests.e2e.dying import KILLED, Calls, Tell, in_a_fork, lose_database
 
 JUDGE = "judge-0"  # the thread whose calls are counted; a heartbeat comes when it comes
 LEASE_S = 60.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 WAIT_S = 60.0
+SETTLES_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ class Wanted:
     repository: str
     commit: str
     policy: str
+    fault: str  # "death" of the worker, or "database" that is lost
 
 
 @dataclass(frozen=True)
 class Point:
-    """A call before which a worker died, and what was there before and after another one came."""
+    """A call before which a worker failed, and what was there before and after another one came."""
 
     number: int
     name: str
@@ -65,8 +68,8 @@ class Point:
     written: bool
 
 
-def work(wanted: Wanted, lease_s: float, calls: Calls) -> None:
-    """Be a worker until the one check is done."""
+def work(wanted: Wanted, lease_s: float, calls: Calls, lost: threading.Event) -> None:
+    """Be a worker until the one check is done, or the database was lost."""
     store = open_store(wanted.database_url)
     lakefs = LakeFS(wanted.url, wanted.access_key_id, wanted.secret_access_key)
     calls.count()
@@ -77,15 +80,28 @@ def work(wanted: Wanted, lease_s: float, calls: Calls) -> None:
     policies = KnownPolicies(store.policies, lambda _: ())
     judge = Judge(lakefs, store, policies, evaluate, ENGINE_VERSION)
     worker = Worker(store, judge.judge, lambda: None, lease_s=lease_s, most_attempts=3, threads=1)
-    threading.Thread(target=stop_when_done, args=(wanted, worker), daemon=True).start()
+    threading.Thread(target=stop_when_done, args=(wanted, worker, lost), daemon=True).start()
     worker.run()
 
 
-def stop_when_done(wanted: Wanted, worker: Worker) -> None:
+def fail_at(number: int, wanted: Wanted, tell: Tell) -> None:
+    """Be a worker that fails before call `number`."""
+    lost = threading.Event()
+
+    def lose(connection: Connection) -> None:
+        lose_database(connection)
+        lost.set()
+
+    work(wanted, LEASE_S, Calls(number, tell, JUDGE, lose if wanted.fault == "database" else None), lost)
+
+
+def stop_when_done(wanted: Wanted, worker: Worker, lost: threading.Event) -> None:
     store = open_store(wanted.database_url)
     deadline = time.monotonic() + WAIT_S
     while any(check.state != "done" for check in store.checks.listed()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+        if lost.wait(0.02):
+            time.sleep(SETTLES_S)  # the judge is at it; stopped at once, it would hand the check back
+            break
     worker.stop()
 
 
@@ -122,13 +138,13 @@ def main() -> int:
         number += 1
         check_id = queued_anew(store, wanted)
         store.engine.dispose()  # no connection is shared with a fork
-        code, name = in_a_fork(lambda tell, at=number: work(wanted, LEASE_S, Calls(at, tell, JUDGE)))  # type: ignore[misc]
+        code, name = in_a_fork(partial(fail_at, number, wanted))
         left = store.checks.get(check_id)
         _let_time_pass(store)
         store.engine.dispose()
-        if code != KILLED:
+        if code != (KILLED if wanted.fault == "death" else 0):
             return 1
-        code, _ = in_a_fork(lambda tell: work(wanted, LEASE_S, Calls(0, tell)))
+        code, _ = in_a_fork(partial(fail_at, 0, wanted))
         if code:
             return 1
         done: Any = store.checks.get(check_id)

@@ -1,4 +1,4 @@
-"""A process dies before each of its calls to store and lakeFS in turn: no wrong pass, no lost verdict."""
+"""A process dies, or loses its database, before each of its calls in turn: no wrong pass, no lost verdict."""
 
 from __future__ import annotations
 
@@ -14,22 +14,16 @@ from local_lakefs.testing import RunningServer
 from tests.contract.harness import Lakefs
 from tests.e2e.harness import BAD, GOOD, ROOT, World, gate_environment
 
+BOTH = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
+@BOTH
 def test_a_worker_that_dies_at_any_call_loses_nothing(
     server: RunningServer, world: World, tmp_path: Path, request: pytest.FixtureRequest, database: str
 ) -> None:
-    world.commit(world.main, {"lakefs_test.csv": GOOD, "lakefs_test_latest_file.csv": BAD})
-    wanted = {
-        "database_url": database_url(database, tmp_path, request),
-        "url": server.url,
-        "access_key_id": server.access_key_id,
-        "secret_access_key": server.secret_access_key,
-        "repository": world.name,
-        "commit": world.main.get_commit().id,
-        "policy": str(ROOT / "expectations" / "gate.yaml"),
-    }
-    *points, after = run("tests.e2e.crash_points", wanted, server, tmp_path, {})
+    *points, after = fail_at_each_call(
+        "death", server, world, tmp_path, database_url(database, tmp_path, request)
+    )
     for point in points:
         assert (point["left_state"] in ("queued", "running"), point["left_outcome"]) == (True, ""), point
         assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
@@ -41,6 +35,37 @@ def test_a_worker_that_dies_at_any_call_loses_nothing(
     # The claim, the look at the policy, two evaluations, the verdict.
     assert names.count("COMMIT") == 5, names
     assert sum(name.startswith("GET") for name in names) >= 6, names
+
+
+@BOTH
+def test_a_database_that_is_lost_at_any_commit_loses_no_verdict(
+    server: RunningServer, world: World, tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    """PostgreSQL's process is killed between statement and commit; SQLite becomes read-only after it."""
+    url = database_url(database, tmp_path, request)
+    points = fail_at_each_call("database", server, world, tmp_path, url)
+    for point in points:
+        assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
+        assert point["left_outcome"] == ("FAIL" if point["left_state"] == "done" else ""), point
+    assert [point["name"] for point in points][:4] == ["COMMIT"] * 4
+    assert "running" in {point["left_state"] for point in points}
+
+
+def fail_at_each_call(
+    fault: str, server: RunningServer, world: World, folder: Path, database: str
+) -> list[dict[str, Any]]:
+    world.commit(world.main, {"lakefs_test.csv": GOOD, "lakefs_test_latest_file.csv": BAD})
+    wanted = {
+        "database_url": database,
+        "url": server.url,
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+        "repository": world.name,
+        "commit": world.main.get_commit().id,
+        "policy": str(ROOT / "expectations" / "gate.yaml"),
+        "fault": fault,
+    }
+    return run("tests.e2e.crash_points", wanted, server, folder, {})
 
 
 @pytest.mark.parametrize(

@@ -10,26 +10,35 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from gate_server.store.store import Store, open_store
+from gate_server.store.tables import checks
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import BAD, GATE_COMMAND, ROOT, Gate, World, gate_environment, running_gate
+from tests.e2e import shifted_clock
+from tests.e2e.harness import BAD, ROOT, Gate, World, gate_environment, running_gate
 from tests.e2e.holding import Way, holding_way
 
-LEASE_S = "2"
-WAIT_S = 60.0
+# Longer than a loaded machine stands still; where a lease is to end, it is ended by hand.
+LEASE_S = "60"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SHIFTED_S = 3600.0
+WAIT_S = 120.0
 FAILED = (412, "FAIL")
 
 
 @dataclass
 class Company:
-    """Two gates and a worker alone on one database, all on a way to lakeFS that can be held."""
+    """Two gates and a worker alone on one database, all on a way to lakeFS that can be held.
+
+    On PostgreSQL the worker's machine has another time; SQLite's clock is its machine's.
+    """
 
     one: Gate
     two: Gate
@@ -60,7 +69,7 @@ def running(
         holding_way(server) as way,
         running_gate(way.environment, folder / "one", **settings) as one,
         running_gate(way.environment, folder / "two", **settings) as two,
-        running_worker(way.environment, folder / "worker", **settings),
+        running_worker(way.environment, folder / "worker", shifted_s(store), **settings),
     ):
         until(lambda: store.workers.alive() == 3)
         logs = [one.log, two.log, folder / "worker" / "worker.log"]
@@ -94,15 +103,21 @@ def store(settings: dict[str, str]) -> Iterator[Store]:
 
 
 def settings_of(database_url: str) -> dict[str, str]:
-    return {"GATE_DATABASE_URL": database_url, "GATE_LEASE_S": LEASE_S}
+    return {"GATE_DATABASE_URL": database_url, "GATE_LEASE_S": LEASE_S, "GATE_WAIT_S": "100"}
+
+
+def shifted_s(store: Store) -> float:
+    return SHIFTED_S if store.engine.dialect.name == "postgresql" else 0.0
 
 
 @contextmanager
-def running_worker(lakefs: dict[str, str], folder: Path, **settings: str) -> Iterator[None]:
-    """Run `gate worker` until the block ends."""
+def running_worker(
+    lakefs: dict[str, str], folder: Path, clock_shifted_s: float, **settings: str
+) -> Iterator[None]:
+    """Run a worker alone until the block ends, its clock shifted."""
     folder.mkdir()
     environment = gate_environment(lakefs, folder, **settings)
-    command = [*GATE_COMMAND, "worker"]
+    command = shifted_clock.command(clock_shifted_s)
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL
@@ -131,9 +146,9 @@ def an_event(world: World) -> dict[str, Any]:
 
 @contextmanager
 def asked(gate: Gate, event: dict[str, Any]) -> Iterator[Future[httpx.Response]]:
-    """Ask by hook, while the block runs."""
+    """Ask by hook, while the block runs; again as long as the check does."""
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(gate.hooks.post, "/hooks/lakefs", json=event)
+        yield pool.submit(gate.post_event, event)
 
 
 def answer_of(response: httpx.Response) -> tuple[int, str]:
@@ -154,11 +169,19 @@ def worker_pid(store: Store, world: World) -> int:
     return int(row(store, world)["worker"].split(":")[1])
 
 
+def end_lease(store: Store, world: World) -> None:
+    """End the lease of a repository's one check, as its time would."""
+    mine = (checks.c.repository == world.name) & (checks.c.state == "running")
+    with store.engine.begin() as connection:
+        connection.execute(update(checks).where(mine).values(lease_until=LONG_AGO))
+
+
 def test_another_worker_takes_over_what_a_killed_one_left(company: Company, world: World) -> None:
     with asked(company.one, an_event(world)) as answer:
         company.way.wait_until_reached()
         held = row(company.store, world)
         os.kill(worker_pid(company.store, world), signal.SIGKILL)
+        end_lease(company.store, world)
         company.way.free.set()
         assert answer_of(answer.result()) == FAILED
     done = row(company.store, world)
@@ -183,6 +206,7 @@ def test_a_worker_that_was_away_writes_nothing_over_the_verdict(company: Company
         company.way.wait_until_reached()
         away = worker_pid(company.store, world)
         os.kill(away, signal.SIGSTOP)
+        end_lease(company.store, world)
         try:
             company.way.free.set()
             assert answer_of(answer.result()) == FAILED
@@ -218,13 +242,13 @@ def test_two_gates_on_one_database_make_one_check_of_one_content(company: Compan
 def test_a_database_that_is_away_for_a_moment_loses_no_verdict(company: Company, world: World) -> None:
     with asked(company.one, an_event(world)) as answer:
         company.way.wait_until_reached()
-        interrupt(company)
+        interrupt(company, world)
         assert answer_of(answer.result()) == FAILED
     assert row(company.store, world)["state"] == "done"
 
 
-def interrupt(company: Company) -> None:
-    """Drop all connections; SQLite has none, so hold its lock while the result is to be written."""
+def interrupt(company: Company, world: World) -> None:
+    """Drop all connections; SQLite has none: hold its lock until the lease has ended and writers gave up."""
     engine = company.store.engine
     if engine.dialect.name == "postgresql":
         drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
@@ -233,9 +257,11 @@ def interrupt(company: Company) -> None:
         assert len(dropped) >= 3
         company.way.free.set()
         return
-    with engine.begin():
+    mine = checks.c.repository == world.name
+    with engine.begin() as connection:
+        connection.execute(update(checks).where(mine).values(lease_until=LONG_AGO))
         company.way.free.set()
-        time.sleep(2 * float(LEASE_S))
+        until(lambda: any("could not use the database" in log.read_text() for log in company.logs))
 
 
 def test_a_check_that_kills_its_workers_ends_as_an_error(
@@ -250,18 +276,23 @@ def test_a_check_that_kills_its_workers_ends_as_an_error(
             way.wait_until_reached()
             assert row(store, world)["attempt"] == attempt
             os.kill(worker_pid(store, world), signal.SIGKILL)
+            end_lease(store, world)
         assert answer_of(answer.result()) == (503, "ERROR")
         assert "gave up after 2 attempts" in answer.result().json()["summary"]
         # Nobody is told that verdict again: who asks once more starts anew.
         way.free.set()
-        assert answer_of(gate.hooks.post("/hooks/lakefs", json=event)) == FAILED
+        assert answer_of(gate.post_event(event)) == FAILED
 
 
 def test_the_end_answers_waiting_hooks_and_hands_the_check_back(
     way: Way, world: World, tmp_path: Path, settings: dict[str, str], store: Store
 ) -> None:
     event = an_event(world)
-    with running_gate(way.environment, tmp_path / "gate", **settings) as gate, asked(gate, event) as answer:
+    with (
+        running_gate(way.environment, tmp_path / "gate", **settings) as gate,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(gate.hooks.post, "/hooks/lakefs", json=event)
         way.wait_until_reached()
         gate.process.terminate()
         said = answer.result()
@@ -274,5 +305,5 @@ def test_the_end_answers_waiting_hooks_and_hands_the_check_back(
     way.free.set()
     once = settings | {"GATE_MAX_ATTEMPTS": "1"}
     with running_gate(way.environment, tmp_path / "gate", **once) as gate:
-        assert answer_of(gate.hooks.post("/hooks/lakefs", json=event)) == FAILED
+        assert answer_of(gate.post_event(event)) == FAILED
         assert (row(store, world)["id"], row(store, world)["attempt"]) == (left["id"], 2)
