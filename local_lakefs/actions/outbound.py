@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
@@ -13,6 +13,7 @@ from ipaddress import ip_address
 import httpx
 
 MAX_REDIRECTS = 10
+LOOK_EVERY_S = 0.05
 # Go forwards these only to the host they were meant for, or one below it; the port does not matter.
 _FOR_ONE_HOST = ("authorization", "cookie", "www-authenticate")
 
@@ -41,6 +42,7 @@ def send(
     content: bytes | None = None,
     timeout_s: float | None,
     body_limit_bytes: int,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Answer:
     """Send a request and follow redirects.
 
@@ -50,16 +52,28 @@ def send(
     Raises
     ------
     RequestFailed
-        Connection refused, time over before the headers, too many redirects, and the like.
+        Connection refused, time over before the headers, too many redirects, and the like; `cancelled` says
+        that nobody waits for it any more.
     """
     encoded = [(name.encode(), value.encode()) for name, value in headers]
+    exchange = _exchange(method, url, encoded, content, timeout_s, body_limit_bytes)
     try:
-        return asyncio.run(_exchange(method, url, encoded, content, timeout_s, body_limit_bytes))
+        return asyncio.run(_unless(cancelled, exchange))
+    except asyncio.CancelledError as error:
+        raise RequestFailed(_said(method, url, "context canceled")) from error
     except TimeoutError as error:
         reason = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         raise RequestFailed(_said(method, url, reason)) from error
     except Exception as error:  # a group of them, for one: whatever it is, no answer came
         raise RequestFailed(_said(method, url, _reason(error, url))) from error
+
+
+async def _unless(cancelled: Callable[[], bool], exchange: Coroutine[None, None, Answer]) -> Answer:
+    task = asyncio.create_task(exchange)
+    while not (await asyncio.wait([task], timeout=LOOK_EVERY_S))[0]:
+        if cancelled():
+            task.cancel()
+    return task.result()
 
 
 async def _exchange(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,13 @@ class ActionsService:
         if not tasks:
             return None
         with ThreadPoolExecutor(max_workers=len(tasks), thread_name_prefix="action") as side_by_side:
-            errors = list(
-                side_by_side.map(lambda each: self._run_action(each, event, run_id, read_object), tasks)
-            )
+            running = [  # each with the context of this thread, in which `hung_up` stands
+                side_by_side.submit(
+                    copy_context().run, self._run_action, of_action, event, run_id, read_object
+                )
+                for of_action in tasks
+            ]
+            errors = [action.result() for action in running]
         run = Run(
             event.repository_id, run_id, event.event_type, event.branch_id, event.source_ref, event.commit_id
         )

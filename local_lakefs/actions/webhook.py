@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlsplit, urlunsplit
 
 from local_lakefs.actions.action import HookSpec
+from local_lakefs.actions.caller import hung_up
 from local_lakefs.actions.duration import format_duration, parse_duration_s
 from local_lakefs.actions.model import HookEvent, HookRefused, InvalidAction
 from local_lakefs.actions.outbound import Answer, RequestFailed, send
@@ -66,6 +67,7 @@ class Webhook:
                 content=body.encode(),
                 timeout_s=self.timeout_s,
                 body_limit_bytes=BODY_LIMIT_BYTES,
+                cancelled=hung_up.get(),
             )
         except RequestFailed as error:
             write(f"\nRequest duration: {format_duration(time.monotonic() - started)}\n")

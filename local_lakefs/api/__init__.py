@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from local_lakefs.actions import ActionsError, ParametersConflict, RunNotFound
+from local_lakefs.actions.caller import watch
 from local_lakefs.api import (  # noqa: F401 - imported so that their operations are registered
     actions,
     branches,
@@ -45,6 +46,7 @@ def create_app(server: LocalLakeFS) -> Flask:
             methods=[item.method],
             provide_automatic_options=False,
         )
+    app.before_request(lambda: watch(request.environ))
     app.add_url_rule("/healthcheck", view_func=lambda: Response(status=204))
     app.register_error_handler(LakeFSError, _refuse)
     app.register_error_handler(RunNotFound, lambda error: (jsonify(message=str(error)), 404))

@@ -1,11 +1,10 @@
-"""What happens while a merge waits for its hook.
-
-Not held here, because the embedded server does otherwise: on a real lakeFS a merge that waits for a webhook
-is cancelled when its client hangs up (H12). The embedded one lets it land, as both do with a Lua hook.
-"""
+"""What happens while a merge waits for its hook."""
 
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -83,6 +82,39 @@ def test_a_merge_held_by_lua_lands_although_the_client_hung_up(lakefs: Lakefs, w
         answer.set()
     eventually(lambda: repo.head() != before)
     assert repo.get_commit("main")["parents"] == [before, repo.head("work")]
+
+
+@pytest.mark.behaviour("H12")
+def test_a_merge_held_by_a_webhook_is_cancelled_when_the_client_hangs_up(
+    lakefs: Lakefs, webhooks: Receiver
+) -> None:
+    reached, answer = threading.Event(), threading.Event()
+
+    def hold(_: Received) -> None:
+        reached.set()
+        answer.wait(60)
+
+    endpoint = webhooks.endpoint(during=hold)
+    repo = prepared(lakefs, webhook("ask_gate", endpoint.url))
+    before = repo.head()
+    server = urlsplit(lakefs.url)
+    client = HTTPConnection(server.hostname or "", server.port or 80, timeout=60)
+    keys = b64encode(f"{lakefs.access_key_id}:{lakefs.secret_access_key}".encode()).decode()
+    headers = {"Authorization": f"Basic {keys}", "Content-Type": "application/json"}
+    client.request("POST", f"/api/v1/repositories/{repo.name}/refs/work/merge/main", "{}", headers)
+    try:
+        assert reached.wait(60)
+        client.close()
+        # The run is recorded when the merge has ended; the hook has not answered yet.
+        (run,) = eventually(lambda: repo.pages("actions", "runs"), timeout_s=60)
+        assert run["status"] == "failed"
+    finally:
+        answer.set()
+    assert repo.head() == before
+    assert len(endpoint.received) == 1, "it is not tried again"
+    endpoint.during = lambda _: None
+    repo.merge("work")
+    assert repo.head() != before
 
 
 @pytest.mark.behaviour("R4")

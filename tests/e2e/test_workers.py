@@ -103,7 +103,8 @@ def store(settings: dict[str, str]) -> Iterator[Store]:
 
 
 def settings_of(database_url: str) -> dict[str, str]:
-    return {"GATE_DATABASE_URL": database_url, "GATE_LEASE_S": LEASE_S, "GATE_WAIT_S": "100"}
+    patient = {"GATE_LEASE_S": LEASE_S, "GATE_WAIT_S": "100", "GATE_LAKEFS_TIMEOUT_S": "150"}
+    return {"GATE_DATABASE_URL": database_url, **patient}
 
 
 def shifted_s(store: Store) -> float:
