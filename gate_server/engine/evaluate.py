@@ -42,6 +42,9 @@ def evaluate(
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
     except Unanswered as error:
         evaluation = _error("unanswered", str(error), path)
+    except OSError as error:  # of this machine: what the store did not deliver is a `ReadFailure`
+        why = error.strerror or type(error).__name__
+        evaluation = _error("disk", f"the temporary folder could not be used ({why})", path)
     except Exception as error:  # whatever it was, it is no pass; its text may hold cell values
         evaluation = _error("engine", f"the evaluation failed ({type(error).__name__})", path)
     return replace(

@@ -74,7 +74,8 @@ def lose_database(connection: Connection) -> None:
         own.execute("PRAGMA query_only=1")
         return
     pid = own.info.backend_pid
-    with connection.engine.connect() as other:
+    # A transaction would see the activity of its beginning.
+    with connection.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
         other.execute(select(func.pg_terminate_backend(pid)))
         while other.execute(text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid}).first():
             time.sleep(0.01)
