@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import lakefs_sdk
@@ -60,6 +61,35 @@ def test_bytes_behind_an_old_checksum_are_seen(world: World, gate: Gate, elsewhe
     assert (answer["status"], answer["allowed"]) != (200, True), answer
     assert answer["verdict"] in ("FAIL", "ERROR"), answer
     assert "lakefs_test.csv" in answer["summary"]
+
+
+@pytest.mark.parametrize(
+    ("claimed_bytes", "of_what", "verdict"),
+    [
+        (len(GOOD), GOOD, "PASS"),  # the whole of what everybody reads through lakeFS
+        (len(GOOD), GOOD + BAD, "FAIL"),
+        (len(GOOD + BAD), GOOD + BAD, "FAIL"),
+        (len(GOOD + BAD) + 6, GOOD + BAD, "ERROR"),
+    ],
+    ids=["short, its checksum right", "short, the object's checksum", "honest", "long"],
+)
+def test_what_is_judged_is_what_readers_get_whatever_size_is_claimed(
+    world: World, gate: Gate, claimed_bytes: int, of_what: bytes, verdict: str
+) -> None:
+    """C1: lakeFS believes the size of an entry that is staged, and serves so many bytes of its object."""
+    branch = world.repository.branch("claims").create("main")
+    branch.object("hidden").upload(GOOD + BAD)
+    address = branch.object("hidden").stat().physical_address
+    branch.object("hidden").delete()
+    checksum = hashlib.md5(of_what, usedforsecurity=False).hexdigest()
+    stage(world, "claims", "lakefs_test.csv", physical_address=address, checksum=checksum,
+          size_bytes=claimed_bytes)  # fmt: skip
+    branch.commit("claimed")
+    branch.merge_into("main")  # no action stands before this main
+    answer = hook(world, gate, world.main.get_commit().id)
+    assert (answer["verdict"], answer["allowed"]) == (verdict, verdict == "PASS"), answer
+    if verdict == "PASS":
+        assert world.contents("main")["lakefs_test.csv"] == GOOD
 
 
 def test_an_object_that_the_merge_loses_is_missed(world: World, gate: Gate) -> None:
