@@ -230,8 +230,13 @@ class Supervisor:
         failures = 0
         while not self._stop.is_set():
             started = time.monotonic()
-            process = subprocess.Popen(command, env=self._environ, start_new_session=True, pass_fds=given)
-            code = self._wait(process)
+            code: int | None = None
+            try:
+                code = self._wait(
+                    subprocess.Popen(command, env=self._environ, start_new_session=True, pass_fds=given)
+                )
+            except OSError:  # no memory, no room for a process: tried again like one that died
+                log.exception("a process of the gate could not be started", name=name)
             if self._stop.is_set():
                 return
             if code == NEVER_STARTED:
