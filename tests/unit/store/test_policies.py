@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from gate_server.checks.active import ActivePolicy
 from gate_server.checks.policies import KnownPolicies, keep_policy, kept_policy
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
-from gate_server.errors import CouldNotTell, LimitOfRun
+from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.model import Policy
-from gate_server.policy.load import load_policy
+from gate_server.policy.load import load_policy, policy_digest
+from gate_server.settings import read_settings
 from gate_server.store.store import Store
 from gate_server.store.tables import policies
 
@@ -154,3 +158,69 @@ def test_a_damaged_one_is_never_judged_by(store: Store, policy: Policy, content:
 def test_one_that_is_not_there_is_an_error(store: Store) -> None:
     with pytest.raises(CouldNotTell, match="not in the database"):
         KnownPolicies(store.policies, Looks([])).of("0" * 64)
+
+
+# -- what is asked by ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def next_policy(policy: Policy) -> Policy:
+    other = replace(policy, unmatched="fail")
+    return replace(other, digest=policy_digest(other))
+
+
+def test_without_a_worker_nothing_is_reloaded(
+    store: Store, policy: Policy, next_policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gate_server.checks.active.LOOKED_AT_WITHIN_S", 0.1)
+    remembered: list[str] = []
+    active = ActivePolicy(policy, store.policies, lambda: next_policy, remembered.append)
+    with pytest.raises(CouldNotTell, match="no worker looked"):
+        active.reload()
+    assert (active.policy, remembered) == (policy, [])
+    assert active.refused is not None
+    assert "no worker looked" in active.refused.findings[0]
+    store.policies.looked_at(next_policy.digest, [], ENGINE_VERSION)  # too late: it is asked for again
+    with pytest.raises(CouldNotTell, match="no worker looked"):
+        active.reload()
+    assert active.policy is policy
+
+
+def test_what_cannot_be_remembered_is_not_asked_by(store: Store, policy: Policy, next_policy: Policy) -> None:
+    def full(_digest: str) -> None:
+        raise CouldNotTell("no room")
+
+    active = ActivePolicy(policy, store.policies, lambda: next_policy, full)
+    known = KnownPolicies(store.policies, Looks([]))
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.01):
+            known.look_at_new()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        with pytest.raises(CouldNotTell, match="no room"):
+            active.reload()
+    finally:
+        stop.set()
+        thread.join()
+    assert active.policy is policy
+
+
+def test_the_same_policy_again_needs_no_worker(store: Store, policy: Policy) -> None:
+    moved = replace(policy, path="elsewhere/gate.yaml")
+    active = ActivePolicy(policy, store.policies, lambda: moved)
+    since = active.since
+    assert active.reload() == (policy, moved)
+    assert (active.policy, active.since, active.refused) == (moved, since, None)
+
+
+@pytest.mark.parametrize(
+    "path", ["gate.yaml", "/gate.yaml", "a/../b c.yaml", "a/gate.json", "a/*.yaml", "a//g.yml"]
+)
+def test_where_repositories_keep_theirs_is_a_plain_path_in_a_folder(path: str) -> None:
+    with pytest.raises(ConfigError, match="GATE_POLICY_IN_REPOSITORY"):
+        read_settings({}, policy_in_repository=path)
+    assert read_settings({}, policy_in_repository="_lakefs_gate/gate.yaml").policy_in_repository
