@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +20,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import BAD, GOOD, ROOT, Gate, World, running_gate, until, worker_of
+from tests.e2e.harness import (
+    BAD,
+    GATE_COMMAND,
+    GOOD,
+    ROOT,
+    Gate,
+    World,
+    gate_environment,
+    running_gate,
+    until,
+    worker_of,
+)
 from tests.e2e.holding import Way, holding_way
-from tests.e2e.test_workers import running_worker
 
 STRICT, LENIENT = "block", "warn"
 ANSWERS = {STRICT: (412, "FAIL"), LENIENT: (200, "WARN")}
@@ -292,6 +303,18 @@ def test_two_gates_on_one_database_never_share_a_verdict_across_policies(
         assert place.shown()["digest"] != lenient.api.get("/api/v1/policy").json()["digest"]
 
 
+@contextmanager
+def lone_worker(lakefs: dict[str, str], folder: Path, **settings: str) -> Iterator[None]:
+    """Run `gate worker` until the block ends."""
+    environment = gate_environment(lakefs, folder, **settings)
+    worker = subprocess.Popen([*GATE_COMMAND, "worker"], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
 def test_a_worker_without_a_policy_judges_and_looks_at_new_ones(
     place: Place, world: World, tmp_path: Path
 ) -> None:
@@ -301,7 +324,7 @@ def test_a_worker_without_a_policy_judges_and_looks_at_new_ones(
     own.send_signal(signal.SIGSTOP)
     try:
         until(lambda: place.gate.api.get("/readyz").status_code == 503)
-        with running_worker(place.way.environment, tmp_path / "worker", **settings):
+        with lone_worker(place.way.environment, tmp_path, **settings):
             assert answer_of(place.gate.post_event(event(world))) == ANSWERS[STRICT]
             place.file.write(LENIENT, more=RULE.format(name="new", suite="customers", enforcement="warn"))
             reloaded = place.gate.api.post("/api/v1/policy/reload", json={})
