@@ -47,7 +47,7 @@ def test_a_database_that_is_lost_at_any_commit_loses_no_verdict(
     for point in points:
         assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
         assert point["left_outcome"] == ("FAIL" if point["left_state"] == "done" else ""), point
-    assert [point["name"] for point in points] == ["COMMIT"] * 4 + [""]
+    assert [point["name"] for point in points] == ["COMMIT"] * 5 + [""]
     assert "running" in {point["left_state"] for point in points}
 
 

@@ -133,6 +133,7 @@ def test_in_a_terminal_it_stays_until_ctrl_c(temporary: Path) -> None:
     process = subprocess.Popen(
         [*GATE_COMMAND, "demo"], env=environment(temporary, TERM="dumb"), cwd=temporary.parent,
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a shell's background
     )  # fmt: skip
     os.close(theirs)
     try:
