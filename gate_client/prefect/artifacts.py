@@ -125,7 +125,7 @@ def _show(artifact: MarkdownArtifact | LinkArtifact) -> None:
             warnings.simplefilter("ignore", FutureWarning)
             artifact.create(_sync=True)  # type: ignore[call-arg]
     except Exception as error:
-        log().warning("Prefect did not take the artifact %s (%s)", artifact.key, type(error).__name__)
+        log().warning("Prefect did not take the artifact %s", artifact.key, exc_info=error)
 
 
 def _text(value: str) -> str:
