@@ -226,8 +226,8 @@ def _run_json(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "run_id": row["run_id"],
         "branch": row["branch"],
-        "start_time": _rfc3339(row["start_time_ns"]),
-        "end_time": _rfc3339(row["end_time_ns"]),
+        "start_time": rfc3339(row["start_time_ns"]),
+        "end_time": rfc3339(row["end_time_ns"]),
         "event_type": row["event_type"],
         "status": "completed" if row["passed"] else "failed",
         "commit_id": row["commit_id"],
@@ -239,13 +239,13 @@ def _hook_json(row: sqlite3.Row) -> dict[str, Any]:
         "hook_run_id": row["hook_run_id"],
         "action": row["action"],
         "hook_id": row["hook_id"],
-        "start_time": _rfc3339(row["start_time_ns"]),
+        "start_time": rfc3339(row["start_time_ns"]),
     }
     if row["start_time_ns"] is None and not row["passed"]:
         return {**told, "status": "skipped"}
     return {
         **told,
-        "end_time": _rfc3339(row["end_time_ns"]),
+        "end_time": rfc3339(row["end_time_ns"]),
         "status": "completed" if row["passed"] else "failed",
     }
 
@@ -262,7 +262,8 @@ def _page(items: list[dict[str, Any]], amount: int, key: str) -> dict[str, Any]:
     return {"pagination": pagination, "results": shown}
 
 
-def _rfc3339(time_ns: int | None) -> str:
+def rfc3339(time_ns: int | None) -> str:
+    """Write a time, in nanoseconds of the Unix epoch, as Go does."""
     if time_ns is None:
         return NO_TIME
     seconds, nanoseconds = divmod(time_ns, 1_000_000_000)

@@ -18,6 +18,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     config,
     metadata,
     objects,
+    pulls,
     refs,
     repositories,
     staging,

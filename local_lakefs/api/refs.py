@@ -101,6 +101,11 @@ def diff_refs(
     return _answer(lambda start: _pairs(diff(ranges, left, right, start)), right_stats=right_stats)
 
 
+def merge_message(source: str, destination: str) -> str:
+    """Say what a merge's commit says where nobody says anything else."""
+    return f"Merge '{source}' into '{destination}'"
+
+
 @operation("mergeIntoBranch")
 def merge_into_branch(
     server: LocalLakeFS,
@@ -123,7 +128,7 @@ def merge_into_branch(
             destinationBranch,
             sourceRef,
             committer=USERNAME,
-            message=body.text("message") or f"Merge '{sourceRef}' into '{destinationBranch}'",
+            message=body.text("message") or merge_message(sourceRef, destinationBranch),
             metadata=body.metadata(),
             strategy=strategy,
             squash=body.flag("squash_merge"),

@@ -67,6 +67,20 @@ CREATE TABLE IF NOT EXISTS meta_ranges (
     content BLOB NOT NULL,
     PRIMARY KEY (repository, id)
 );
+CREATE TABLE IF NOT EXISTS pulls (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    author TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    closed_at TEXT,
+    merged_commit_id TEXT,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (
     repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
     name TEXT NOT NULL,

@@ -12,6 +12,7 @@ MAX_PATH_BYTES = 1024
 
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}", re.ASCII)
 _BRANCH = re.compile(r"\w[-\w]*", re.ASCII)
+_PULL_REQUEST = re.compile(r"[0-9a-v]{19}[0g]")  # an "xid": 96 bits, in base 32
 _REF = re.compile(r"\S+", re.ASCII)
 
 
@@ -49,6 +50,12 @@ def check_tag(name: str) -> str:
     if wrong:
         raise BadRequest(f"argument tagID: tag id: {INVALID_VALUE}")
     return name
+
+
+def check_pull_request(identity: str) -> str:
+    if not _PULL_REQUEST.fullmatch(identity):
+        raise BadRequest(f"argument pullRequestID: pull request id: {INVALID_VALUE}")
+    return identity
 
 
 def check_path(path: str, argument: str = "path") -> str:
