@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -13,6 +14,7 @@ from typing import IO, Protocol
 from local_lakefs.errors import Gone
 
 CHUNK_BYTES = 1 << 20
+WORTH_A_THREAD_BYTES = 1 << 18
 
 
 class Readable(Protocol):
@@ -26,6 +28,41 @@ class StoredFile:
     path: Path
     checksum: str
     size_bytes: int
+
+
+class _Checksum:
+    """An MD5 that is computed in a thread of its own, beside the reading and writing of the next piece.
+
+    MD5 makes 0.5 to 0.7 GB/s, less than many disks write.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._thread = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> _Checksum:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def update(self, piece: bytes) -> None:
+        """Add a piece, once the one before is done: no more than two are held."""
+        self._wait()
+        if len(piece) < WORTH_A_THREAD_BYTES:
+            self._digest.update(piece)
+        else:
+            self._last = self._thread.submit(self._digest.update, piece)
+
+    def hexdigest(self) -> str:
+        self._wait()
+        return self._digest.hexdigest()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+            self._last = None
 
 
 class ObjectFiles:
@@ -45,20 +82,20 @@ class ObjectFiles:
     def receive(self, source: Readable) -> StoredFile:
         """Stream ``source`` to a synced temporary file, which ``keep`` or ``discard`` ends."""
         path = self._incoming / secrets.token_hex(16)
-        checksum = hashlib.md5(usedforsecurity=False)
         size_bytes = 0
         try:
-            with path.open("xb") as file:
+            with path.open("xb") as file, _Checksum() as checksum:
                 while chunk := source.read(CHUNK_BYTES):
                     checksum.update(chunk)
                     size_bytes += len(chunk)
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
+                digest = checksum.hexdigest()
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return StoredFile(path, checksum.hexdigest(), size_bytes)
+        return StoredFile(path, digest, size_bytes)
 
     def keep(self, stored: StoredFile, address: str) -> None:
         """Put a received file under its address for good."""

@@ -65,6 +65,20 @@ def test_ranges_tell_their_bounds(store: RangeStore, version: dict[str, Entry]) 
     assert bounds == sorted(bounds, key=str.encode)
 
 
+@given(st.integers(0, 599), st.booleans())
+def test_one_change_writes_a_few_ranges_whatever_the_size(
+    store: RangeStore, number: int, deleted: bool
+) -> None:
+    version = {f"{key:03d}": entry(key) for key in range(600)}
+    before = write(store, version)
+    change = (f"{number:03d}", None if deleted else entry(1000))
+    after = apply_changes(store, before, [change], allow_empty=False)
+    old = {info.id for info in store.meta_range(before)}
+    assert len(old) > 100
+    # The range of the change, and the one behind it where the change was a range's end.
+    assert len({info.id for info in store.meta_range(after)} - old) <= 2
+
+
 def test_nothing_changed_is_refused(store: RangeStore) -> None:
     version = {"a": entry(1), "b": entry(2)}
     for changes in ([], [("c", None)], [("a", entry(1, address=1))]):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -177,6 +179,35 @@ def test_a_claimed_size(server: RunningServer, claimed: int, served: bytes | Non
                 read()
         else:
             assert read() == served
+
+
+def test_large_objects_are_streamed(server: RunningServer) -> None:
+    pieces, piece = 300, bytes(1 << 20)
+    with client(server) as http:
+        http.post("/repositories/repo/branches", json={"name": "large", "source": "main"})
+        objects = "/repositories/repo/branches/large/objects"
+        form = {"content": ("large", _Zeros(pieces * len(piece)), "text/csv")}
+        for path, body in (("raw", {"content": (piece for _ in range(pieces))}), ("form", {"files": form})):
+            answer = http.post(objects, params={"path": path}, **body)  # type: ignore[arg-type]
+            assert answer.json()["size_bytes"] == pieces * len(piece), answer.text
+            read = http.stream("GET", "/repositories/repo/refs/large/objects", params={"path": path})
+            with read as response:
+                assert sum(map(len, response.iter_raw())) == pieces * len(piece)
+    (worker,) = psutil.Process(server.pid).children()
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
+    assert int(peak) * 1024 < 200 * len(piece)
+
+
+class _Zeros(io.RawIOBase):
+    """A file of nothing but zeros."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = size_bytes
+
+    def read(self, size: int = -1, /) -> bytes:
+        given = self._left if size < 0 else min(size, self._left)
+        self._left -= given
+        return bytes(given)
 
 
 def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
