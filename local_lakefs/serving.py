@@ -14,12 +14,14 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from local_lakefs.service import LocalLakeFS, load_credentials
+
+if TYPE_CHECKING:
+    from local_lakefs.gateway import Gateway
 
 THREADS = 64
 KEEP_ALIVE_S = 75
@@ -64,19 +66,22 @@ class Application(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "control_socket_disable": True,
             "limit_request_line": 8190,
+            # Names of S3's metadata may hold underscores. Nothing here believes a header of a proxy.
+            "header_map": "dangerous",
             "post_worker_init": self._begin,
             "worker_exit": self._close,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Gateway:
         from local_lakefs.api import create_app
+        from local_lakefs.gateway import Gateway
 
         self._server = LocalLakeFS(
             self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http
         )
-        return create_app(self._server)
+        return Gateway(self._server, create_app(self._server))
 
     def _close(self, _arbiter: Any, _worker: Any) -> None:
         if self._server is not None:

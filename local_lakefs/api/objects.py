@@ -15,9 +15,10 @@ from local_lakefs.errors import BadRequest, LakeFSError, NotFound
 from local_lakefs.service import LocalLakeFS
 from local_lakefs.storage.entries import Entry
 from local_lakefs.storage.objects import chunks
-from local_lakefs.versioning import protection, staging, tree
+from local_lakefs.versioning import tree
 from local_lakefs.versioning.listing import objects_page
 from local_lakefs.versioning.names import check_branch, check_path, check_ref
+from local_lakefs.versioning.placing import remove
 from local_lakefs.versioning.references import resolve
 from local_lakefs.versioning.repositories import Repository
 
@@ -37,9 +38,7 @@ def delete_object(server: LocalLakeFS, repository: str, branch: str) -> Response
     check_branch(branch)
     check_path(path)
     target = server.repositories.get(repository)
-    protection.require_unprotected(target, branch)
-    target.require_writable(arguments.flag("force"))
-    staging.change(target, branch, path, lambda _: None)
+    remove(target, branch, [path], force=arguments.flag("force"))
     return answers.empty()
 
 
@@ -53,9 +52,7 @@ def delete_objects(server: LocalLakeFS, repository: str, branch: str) -> Respons
         for number, path in enumerate(paths):
             check_path(path, f"path[{number}]")
         target = server.repositories.get(repository)
-        protection.require_unprotected(target, branch)
-        target.require_writable(arguments.flag("force"))
-        staging.change_many(target, branch, paths, lambda _: None)
+        remove(target, branch, paths, force=arguments.flag("force"))
     except NotFound:
         pass  # as lakeFS: deleting what is not there is no error
     except LakeFSError as error:

@@ -15,24 +15,11 @@ from local_lakefs.service import LocalLakeFS
 from local_lakefs.storage.entries import Entry
 from local_lakefs.versioning import branches, protection, staging, tree
 from local_lakefs.versioning.names import check_branch, check_path, check_ref
+from local_lakefs.versioning.placing import place
 from local_lakefs.versioning.references import resolve
 from local_lakefs.versioning.repositories import Repository
 
 METADATA_HEADER = "x-lakefs-meta-"
-
-
-def _stage(
-    repository: Repository, branch: str, path: str, entry: Entry, *, force: bool, must_be_new: bool = False
-) -> None:
-    protection.require_unprotected(repository, branch)
-    repository.require_writable(force)
-
-    def decide(present: Entry | None) -> Entry:
-        if must_be_new and present is not None:
-            raise Refused("Precondition failed")
-        return entry
-
-    staging.change(repository, branch, path, decide)
 
 
 def _require_branch(repository: Repository, branch: str) -> None:
@@ -74,7 +61,7 @@ def upload_object(server: LocalLakeFS, repository: str, branch: str) -> Response
         metadata=_metadata_of_headers(),
     )
     try:
-        _stage(target, branch, path, entry, force=force, must_be_new=must_be_new)
+        place(target, branch, path, entry, force=force, must_be_new=must_be_new)
     except Refused:
         raise Refused("path already exists") from None
     return jsonify(answers.object_stats(target, path, entry) | {"content_type": content_type}), 201
@@ -112,7 +99,7 @@ def stage_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseR
     check_path(path)
     target.namespace.check_staged(address)
     entry = _claimed_entry(target, body, address, checksum, body.metadata())
-    _stage(target, branch, path, entry, force=body.flag("force"))
+    place(target, branch, path, entry, force=body.flag("force"))
     stats = answers.object_stats(target, path, entry)
     del stats["metadata"]
     return jsonify(stats), 201
@@ -144,7 +131,7 @@ def link_physical_address(server: LocalLakeFS, repository: str, branch: str) -> 
     if not checksum:
         raise BadRequest("checksum is required")
     must_be_new = arguments.must_be_new()
-    _stage(target, branch, path, entry, force=body.flag("force"), must_be_new=must_be_new)
+    place(target, branch, path, entry, force=body.flag("force"), must_be_new=must_be_new)
     return jsonify(answers.object_stats(target, path, entry) | {"physical_address": given})
 
 
@@ -162,7 +149,7 @@ def copy_object(server: LocalLakeFS, repository: str, branch: str) -> ResponseRe
     with server.objects.open(target.key_of(source)) as file:
         server.objects.keep(server.objects.receive(file), target.namespace.key(address, relative=True))
     entry = source._replace(address=address, relative=True, mtime=int(time.time()))
-    _stage(target, branch, path, entry, force=body.flag("force"))
+    place(target, branch, path, entry, force=body.flag("force"))
     return jsonify(answers.object_stats(target, path, entry)), 201
 
 

@@ -87,6 +87,22 @@ CREATE TABLE IF NOT EXISTS settings (
     value TEXT NOT NULL,
     PRIMARY KEY (repository, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uploads (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    path TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    creation_date INTEGER NOT NULL,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS upload_parts (
+    repository INTEGER NOT NULL,
+    upload TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (repository, upload, number),
+    FOREIGN KEY (repository, upload) REFERENCES uploads(repository, id) ON DELETE CASCADE
+) WITHOUT ROWID;
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,24 @@ WORTH_A_THREAD_BYTES = 1 << 18
 
 class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Exactly:
+    """The next ``size_bytes`` of a source.
+
+    Reading raises EOFError when the source ends before: what is cut off must not be taken for the whole.
+    """
+
+    def __init__(self, source: Readable, size_bytes: int) -> None:
+        self._source, self._left = source, size_bytes
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._source.read(wanted) if wanted else b""
+        if wanted and not data:
+            raise EOFError(f"{self._left} bytes before the end that was announced")
+        self._left -= len(data)
+        return data
 
 
 @dataclass(frozen=True)
@@ -96,6 +115,31 @@ class ObjectFiles:
             path.unlink(missing_ok=True)
             raise
         return StoredFile(path, digest, size_bytes)
+
+    def unite(self, addresses: list[str]) -> StoredFile:
+        """Copy objects, one behind the other, to a temporary file as ``receive`` makes; without a checksum.
+
+        Raises
+        ------
+        Gone
+        """
+        path = self._incoming / secrets.token_hex(16)
+        try:
+            with path.open("xb") as file:
+                for address in addresses:
+                    with self.open(address) as part:
+                        shutil.copyfileobj(part, file, CHUNK_BYTES)
+                size_bytes = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return StoredFile(path, "", size_bytes)
+
+    def remove(self, address: str) -> None:
+        """Remove an object's bytes, if there are any."""
+        self._file(address).unlink(missing_ok=True)
 
     def keep(self, stored: StoredFile, address: str) -> None:
         """Put a received file under its address for good."""

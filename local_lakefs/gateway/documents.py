@@ -1,0 +1,87 @@
+"""XML of S3's API: written as Go writes it, read without ever expanding an entity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+Content = "str | int | bool | list[Node]"
+Node = tuple[str, "str | int | bool | list[Node]"]
+
+_ESCAPES = {
+    '"': "&#34;",
+    "'": "&#39;",
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "\t": "&#x9;",
+    "\n": "&#xA;",
+    "\r": "&#xD;",
+}
+_ESCAPED = re.compile("[\"'&<>\t\n\r]")
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class MalformedDocument(Exception):
+    """What came is no XML that we read."""
+
+
+def render(name: str, content: list[Node], *, namespace: str = "") -> bytes:
+    """Return a whole document."""
+    return HEADER + _element(name, content, f' xmlns="{namespace}"' if namespace else "").encode()
+
+
+def _element(name: str, content: str | int | bool | list[Node], attributes: str = "") -> str:
+    if isinstance(content, list):
+        text = "".join(_element(*child) for child in content)
+    elif isinstance(content, bool):
+        text = "true" if content else "false"
+    else:
+        # What XML cannot hold becomes U+FFFD: such a key cannot be told by a listing.
+        text = _ESCAPED.sub(lambda found: _ESCAPES[found.group()], _NO_XML.sub("\ufffd", str(content)))
+    return f"<{name}{attributes}>{text}</{name}>"
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as listings tell it; ``seconds`` of the Unix epoch."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    def doctype(self, *_: object) -> None:
+        """Refuse declarations: there are no entities to expand then."""
+        raise MalformedDocument("a document type declaration")
+
+
+def parse(document: bytes) -> ElementTree.Element:
+    """Read a document.
+
+    Raises
+    ------
+    MalformedDocument
+    """
+    parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314 - refuses declarations
+    try:
+        parser.feed(document)
+        element: ElementTree.Element = parser.close()
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise MalformedDocument(str(error)) from error
+    return element
+
+
+def children(element: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
+    """Give the children of a name, whatever their namespace."""
+    return (child for child in element if child.tag.rpartition("}")[2] == name)
+
+
+def text(element: ElementTree.Element, name: str) -> str:
+    """Return the text of the last child of a name, as Go's decoder leaves it; empty without one."""
+    found = ""
+    for child in children(element, name):
+        found = (child.text or "") + "".join(inner.tail or "" for inner in child)
+    return found
