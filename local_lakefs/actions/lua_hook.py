@@ -17,6 +17,7 @@ from typing import Any
 import local_lakefs
 from local_lakefs.actions.action import HookSpec
 from local_lakefs.actions.duration import parse_duration_s
+from local_lakefs.actions.endpoint import Ask, Call
 from local_lakefs.actions.model import HookEvent, HookRefused, InvalidAction
 from local_lakefs.actions.runs import NO_TIME
 from local_lakefs.actions.templating import LUA_PREFIX, Environment
@@ -132,8 +133,9 @@ class LuaHook:
         write: Write,
         read_object: ReadObject,
         children: Children,
+        ask: Ask,
     ) -> None:
-        """Run the script, what it prints going to `write`; raises HookRefused."""
+        """Run the script, what it prints going to `write`, its calls to `ask`; raises HookRefused."""
         code = self.script.encode()
         if self.script_path:
             try:
@@ -151,9 +153,9 @@ class LuaHook:
             "timeout_s": self.timeout_s,
             "output_limit_bytes": OUTPUT_LIMIT_BYTES,
         }
-        self._run_child(json.dumps(job).encode() + b"\n", write, children)
+        self._run_child(json.dumps(job).encode() + b"\n", write, children, ask)
 
-    def _run_child(self, job: bytes, write: Write, children: Children) -> None:
+    def _run_child(self, job: bytes, write: Write, children: Children, ask: Ask) -> None:
         child = children.take()
         assert child.stdin is not None  # noqa: S101 - both are pipes
         assert child.stdout is not None  # noqa: S101
@@ -174,6 +176,10 @@ class LuaHook:
                 message = json.loads(line)
                 if "print" in message:
                     write(message["print"])
+                elif "call" in message:
+                    status, body = ask(Call(*message["call"]))
+                    child.stdin.write(json.dumps([status, len(body)]).encode() + b"\n" + body)
+                    child.stdin.flush()
                 else:
                     problem = message["error"]
         except (OSError, ValueError) as error:  # killed halfway through its job, or through a line

@@ -1,16 +1,12 @@
-"""Values between Python and Lua, with lakeFS's rules for what can pass, and JSON by them."""
+"""Values between Python and Lua, with lakeFS's rules for what can pass."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lupa.lua52 import LuaRuntime, lua_type
-
-JSON_LIMIT_BYTES = 16 << 20  # to read; as tables it takes many times that
 
 
 class CannotConvert(Exception):
@@ -36,7 +32,9 @@ class Lua:
     array: Callable[[Any], Any] = field(default=lambda table: table)
 
     def push(self, value: Any) -> Any:
-        """Make a Lua value of a JSON value; lists become marked arrays."""
+        """Make a Lua value of what JSON and YAML have, or of bytes; lists become marked arrays."""
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
         if isinstance(value, str):
             whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             return whole.encode().decode("latin-1")
@@ -46,7 +44,7 @@ class Lua:
             return float(value)
         if isinstance(value, dict):
             return self.runtime.table_from(
-                {self.push(str(key)): self.push(item) for key, item in value.items() if item is not None}
+                {self.push(key): self.push(item) for key, item in value.items() if item is not None}
             )
         if isinstance(value, list):
             return self._array(value)
@@ -72,7 +70,9 @@ class Lua:
     def _pull(self, value: Any) -> Any:
         kind = lua_type(value)
         if kind is None:
-            return value.encode("latin-1").decode(errors="replace") if isinstance(value, str) else value
+            if isinstance(value, str):
+                return value.encode("latin-1").decode(errors="replace")
+            return value if isinstance(value, bool) or value is None else float(value)
         if kind != "table":
             raise CannotConvert(f"pull table, unsupported type {kind}: cannot pull go type into lua")
         if self.is_array(value):
@@ -99,66 +99,11 @@ class Lua:
         return items
 
 
-def table_argument(lua: Lua, value: Any) -> Any:
-    """Read a function's argument that must be a table."""
-    if lua_type(value) != "table":
-        kind = lua_type(value) or {str: "string", bool: "boolean"}.get(type(value), "number")
-        raise CannotConvert(f"need a table at index 1, got {kind}: cannot pull go type into lua")
-    return lua.pull(value)
-
-
-def marshal(lua: Lua, *arguments: Any) -> str:
-    """Answer for ``encoding/json``'s ``marshal(table, {prefix=, indent=})``: JSON and a line end."""
-    if not arguments:
-        raise CannotConvert("need a table at index 1, got no value: cannot pull go type into lua")
-    value = None if arguments[0] is None else table_argument(lua, arguments[0])
-    options = table_argument(lua, arguments[1]) if len(arguments) > 1 and arguments[1] is not None else {}
-    indent, prefix = str(options.get("indent", "")), str(options.get("prefix", ""))
-    pretty = bool(indent or prefix)
-    text = json.dumps(
-        _go_numbers(value),
-        ensure_ascii=False,
-        sort_keys=True,
-        indent=indent if pretty else None,
-        separators=(",", ": " if pretty else ":"),
-    )
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return (text.replace("\n", f"\n{prefix}") + "\n").encode().decode("latin-1")
-
-
-def unmarshal(lua: Lua, *arguments: Any) -> Any:
-    """Answer for ``encoding/json``'s ``unmarshal(text)``."""
-    payload = arguments[0] if arguments else None
-    if isinstance(payload, int | float) and not isinstance(payload, bool):
-        payload = f"{payload:.14g}"
-    if not isinstance(payload, str):
-        kind = lua_type(payload) or ("boolean" if isinstance(payload, bool) else "nil")
-        raise CannotConvert(f"bad argument #1 to '?' (string expected, got {kind})")
-    if len(payload) > JSON_LIMIT_BYTES:
-        raise CannotConvert(f"JSON larger than {JSON_LIMIT_BYTES} bytes")
-    text = payload.encode("latin-1").decode(errors="replace")
-    try:
-        return lua.push(json.loads(text, parse_constant=_no_constant))
-    except RecursionError as error:
-        raise CannotConvert("exceeded max depth") from error
-    except ValueError as error:
-        empty = not text.strip() or "Unterminated" in str(error)
-        raise CannotConvert("unexpected end of JSON input" if empty else f"invalid JSON: {error}") from error
-
-
-def _go_numbers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _go_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_go_numbers(item) for item in value]
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-            raise CannotConvert(f"json: unsupported value: {shown}")
-        return int(value) if value.is_integer() and abs(value) < 1e21 else value
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
+def kind_of(value: Any) -> str:
+    """Name the type of a value as Lua does."""
+    kind: str | None = lua_type(value)
+    if kind is not None:
+        return kind
+    if value is None:
+        return "nil"
+    return {str: "string", bool: "boolean"}.get(type(value), "number")

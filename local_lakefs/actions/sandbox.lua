@@ -4,11 +4,12 @@
 --
 -- Called with functions of the host, each answering true and its results, or false and a message. A script
 -- gets none of them itself: debug is cut down, so that what a function here holds cannot be reached.
-local lift_limit, set_limit, print_text, marshal, unmarshal, now, sleep, request = ...
+local lift_limit, set_limit, print_text, of_host = ...
 
 local error, getmetatable, load, pairs, rawget = error, getmetatable, load, pairs, rawget
-local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
-local concat, find, format = table.concat, string.find, string.format
+local select, setmetatable, tonumber, tostring, type, xpcall = select, setmetatable, tonumber, tostring, type, xpcall
+local concat, find, format, gmatch = table.concat, string.find, string.format, string.gmatch
+local floor = math.floor
 local traceback, collectgarbage = debug.traceback, collectgarbage
 local globals = _G
 
@@ -60,7 +61,11 @@ function kept.string.find(text, wanted, from, ...)
   return find(text, wanted, from, true)
 end
 
-function kept.tostring(value, ...)
+function kept.tostring(...)
+  if select("#", ...) == 0 then
+    error("bad argument #1 to '?' (value expected)", 2)
+  end
+  local value = ...
   if value ~= value and type(value) == "number" then
     return "NaN"
   elseif value == 1 / 0 then
@@ -68,7 +73,7 @@ function kept.tostring(value, ...)
   elseif value == -1 / 0 then
     return "-Inf"
   end
-  return tostring(value, ...)
+  return tostring(value)
 end
 
 local function expect(value, wanted, argument)
@@ -81,6 +86,21 @@ local function expect(value, wanted, argument)
 end
 
 local text = { "string", "number" }
+
+-- lakeFS rounds no number for %d.
+function kept.string.format(wanted, ...)
+  local at = 0
+  for kind in gmatch(tostring(wanted), "%%[%-%+ #%d%.]*([%a%%])") do
+    if kind ~= "%" then
+      at = at + 1
+      local number = tonumber((select(at, ...)))
+      if (kind == "d" or kind == "i") and number and floor(number) ~= number then
+        error("bad argument #" .. at + 1 .. " to '?' (number has no integer representation)", 2)
+      end
+    end
+  end
+  return format(wanted, ...)
+end
 
 -- lakeFS's error() takes texts only.
 function kept.error(message, level)
@@ -125,16 +145,24 @@ function kept.print(...)
   write(concat(texts, "\t") .. "\n")
 end
 
-local function array(table)
-  expect(table, { "table" }, "1 to 'array'")
-  return setmetatable(table, { _is_array = true })
+-- Marks its last argument; what is no table stays as it is.
+local function array(...)
+  local count = select("#", ...)
+  if count == 0 then
+    error("assertion failure", 0)
+  end
+  local value = select(count, ...)
+  if type(value) == "table" then
+    setmetatable(value, { _is_array = true })
+  end
+  return value
 end
 
 kept.array = array
 
 local function is_array(table)
   local mark = getmetatable(table)
-  return type(mark) == "table" and rawget(mark, "_is_array") == true
+  return type(mark) == "table" and (rawget(mark, "_is_array") or false) ~= false
 end
 
 local function fail(message)
@@ -142,42 +170,83 @@ local function fail(message)
   error("<HookFailure>" .. message .. "</HookFailure>", 2)
 end
 
-local now_ns, sleep_ns = offered(now), offered(sleep)
+-- What there is in lakeFS and not here. It can be required, as scripts do it far above where they use it.
+local function not_offered(name)
+  return setmetatable({}, {
+    __index = function(_, member)
+      error(name .. "." .. tostring(member) .. " is not offered by the embedded lakeFS", 2)
+    end,
+  })
+end
 
 local loaded = {
   _G = globals,
   bit32 = kept.bit32,
   debug = kept.debug,
   math = kept.math,
-  string = kept.string,
   table = kept.table,
   hook = { fail = fail },
-  time = {
-    now = now_ns,
-    since = function(start)
-      expect(start, { "number", "string" }, "1 to 'since'")
-      return now_ns() - start
-    end,
-    sleep = function(duration)
-      expect(duration, { "number", "string" }, "1 to 'sleep'")
-      return sleep_ns(duration + 0)
-    end,
-  },
-  ["encoding/json"] = { marshal = offered(marshal), unmarshal = offered(unmarshal) },
 }
-if request then
-  loaded["net/http"] = { request = offered(request) }
+for name, functions in pairs(of_host) do
+  local module = name == "string" and kept.string or {}
+  for called, of_one in pairs(functions) do
+    module[called] = offered(of_one)
+  end
+  loaded[name] = module
 end
+for _, name in pairs({ "aws", "azure", "crypto/aes", "databricks", "formats", "gcloud" }) do
+  loaded[name] = not_offered(name)
+end
+
+-- An expression is a table of functions that know it.
+local regexp = loaded.regexp
+local compile, searches = of_host.regexp.compile, {}
+for _, name in pairs({ "find", "find_submatch", "find_all", "find_all_submatch" }) do
+  searches[name], regexp[name] = regexp[name], nil
+end
+local function compiled(done, expression, placed)
+  set_limit()
+  if not done then
+    error(expression, placed and 2 or 0)
+  end
+  local found = {}
+  for name, search in pairs(searches) do
+    found[name] = function(...)
+      return search(expression, ...)
+    end
+  end
+  return found
+end
+
+function regexp.compile(...)
+  lift_limit()
+  return compiled(compile(...))
+end
+
 kept.package = { loaded = loaded, preload = {}, path = "?.lua", config = "/\n;\n?\n!\n-\n" }
 loaded.package = kept.package
 
-function kept.require(name)
+local exporters = {}
+for _, name in pairs({
+  "delta_exporter", "glue_exporter", "hive", "internal", "symlink_exporter", "table_extractor", "unity_exporter",
+}) do
+  exporters["lakefs/catalogexport/" .. name] = true
+end
+
+function kept.require(...)
+  local name = ...
+  if type(name) ~= "string" and type(name) ~= "number" then
+    local got = select("#", ...) == 0 and "no value" or type(name)
+    error("bad argument #1 to '_G.require' (string expected, got " .. got .. ")", 2)
+  end
   local found = loaded[name]
   if found ~= nil then
     return found
   end
   local loader = kept.package.preload[name]
-  if loader == nil then
+  if loader == nil and exporters[name] then
+    loader = not_offered
+  elseif loader == nil then
     local missing = "module '%s' not found: \n\tno field package.preload['%s']?.lua"
     error(format(missing, tostring(name), tostring(name)), 2)
   end

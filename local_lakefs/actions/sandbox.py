@@ -5,21 +5,21 @@ Strings of Lua are bytes; between it and Python they pass as Latin-1 text, one c
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
 from lupa.lua52 import LuaError, LuaMemoryError, LuaRuntime
 
-from local_lakefs.actions.lua_values import CannotConvert, Lua, marshal, unmarshal
+from local_lakefs.actions.lua_modules import MODULES, Function
+from local_lakefs.actions.lua_modules.arguments import Arguments
+from local_lakefs.actions.lua_values import CannotConvert, Lua
 
 MEMORY_LIMIT_BYTES = 64 << 20
 HOST_MEMORY_LIMIT_BYTES = 1 << 30  # while one of our functions hands something over
 _OURS = "=[Go]"  # the name of our code in tracebacks: lakeFS's library is written in Go
 _HOOK_FAILURE = ("<HookFailure>", "</HookFailure>")
-Request = Callable[[Lua, Any], tuple[Any, ...]]
 
 
 class ScriptFailed(Exception):
@@ -27,7 +27,10 @@ class ScriptFailed(Exception):
 
 
 def run_script(
-    code: bytes, variables: dict[str, Any], write: Callable[[bytes], None], request: Request | None = None
+    code: bytes,
+    variables: dict[str, Any],
+    write: Callable[[bytes], None],
+    modules: Mapping[str, Mapping[str, Function]],
 ) -> None:
     """Run a script.
 
@@ -39,8 +42,8 @@ def run_script(
         Globals beside Lua's own, as JSON has them.
     write : callable
         Takes what the script prints.
-    request : callable, optional
-        Makes ``net/http`` there, and answers its requests.
+    modules : Mapping
+        What can be required beside what every script can.
 
     Raises
     ------
@@ -57,17 +60,22 @@ def run_script(
     )
     lua = Lua(runtime)
 
-    def print_text(_lua: Lua, text: str) -> None:
-        write(text.encode("latin-1"))
+    def print_text(given: Arguments) -> None:
+        write(given.bytes(1))
 
     prelude = files("local_lakefs.actions").joinpath("sandbox.lua").read_text(encoding="latin-1")
     limits = [partial(runtime.set_max_memory, size) for size in (HOST_MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES)]
-    functions: list[Callable[..., Any]] = [print_text, marshal, unmarshal, _now, _sleep]
-    if request is not None:
-        functions.append(request)
+    of_host = runtime.table_from(
+        {
+            name: runtime.table_from(
+                {called: _guarded(function, lua) for called, function in functions.items()}
+            )
+            for name, functions in {**MODULES, **modules}.items()
+        }
+    )
     try:
         install = runtime.globals()["load"](prelude, _OURS)
-        run, lua.is_array, lua.array = install(*limits, *(_guarded(function, lua) for function in functions))
+        run, lua.is_array, lua.array = install(*limits, _guarded(print_text, lua), of_host)
         for name, value in variables.items():
             runtime.globals()[name] = lua.push(value)
         outcome = run(code.decode("latin-1"))
@@ -80,26 +88,18 @@ def run_script(
         raise ScriptFailed(_failure(kind, _text(str(message)), _text(stack[0]) if stack else ""))
 
 
-def _now(_lua: Lua) -> float:
-    return float(time.time_ns())
-
-
-def _sleep(_lua: Lua, duration_ns: float) -> float:
-    time.sleep(max(0.0, duration_ns / 1e9))
-    return duration_ns
-
-
-def _guarded(function: Callable[..., Any], lua: Lua) -> Callable[..., Any]:
+def _guarded(function: Function, lua: Lua) -> Callable[..., Any]:
     """Let no exception of Python pass into Lua, where a script could take hold of it."""
 
     def call(*arguments: Any) -> tuple[Any, ...]:
         try:
-            result = function(lua, *arguments)
+            result = function(Arguments(lua, arguments))
+            results = result if isinstance(result, tuple) else (result,)
+            return (True, *(lua.push(one) for one in results))
         except CannotConvert as error:
             return False, lua.push(str(error)), error.placed
         except Exception as error:  # whatever it is, the script only gets its text
             return False, lua.push(f"{type(error).__name__}: {error}"), True
-        return (True, *result) if isinstance(result, tuple) else (True, result)
 
     return call
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from local_lakefs.actions.action import Action, HookSpec, load_actions
 from local_lakefs.actions.condition import ConditionError, should_run
+from local_lakefs.actions.endpoint import Ask, no_endpoint
 from local_lakefs.actions.lua_hook import Children, LuaHook
 from local_lakefs.actions.model import HookEvent, HookRefused, HooksFailed, InvalidAction, several_errors
 from local_lakefs.actions.runs import HookRun, Run, RunStore, new_run_id
@@ -56,10 +57,16 @@ class ActionsService:
         ``LAKEFS``, as in lakeFS).
     lua_http : bool
         Whether Lua hooks may use ``net/http``.
+
+    Attributes
+    ----------
+    endpoint : callable
+        Answers what Lua scripts ask of lakeFS, as the API does; to be set once there is one.
     """
 
     def __init__(self, database: Path, env: Mapping[str, str], *, lua_http: bool = False) -> None:
         self._store = RunStore(database)
+        self.endpoint: Ask = no_endpoint
         self._env = env
         self._children = Children(http=lua_http)
 
@@ -212,7 +219,7 @@ class ActionsService:
             if isinstance(task.hook, Webhook):
                 task.hook.run(event, written.append)
             elif isinstance(task.hook, LuaHook):
-                task.hook.run(event, run_id, written.append, read_object, self._children)
+                task.hook.run(event, run_id, written.append, read_object, self._children, self.endpoint)
             else:
                 task.hook.run()
         except HookRefused as refusal:

@@ -16,6 +16,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     branches,
     commits,
     config,
+    internal,
     metadata,
     objects,
     pulls,
@@ -55,6 +56,7 @@ def create_app(server: LocalLakeFS) -> Flask:
     app.register_error_handler(ActionsError, lambda error: (jsonify(message=str(error)), 500))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected(app))
+    server.actions.endpoint = internal.endpoint(app, PREFIX, server.credentials)
     return app
 
 

@@ -35,6 +35,14 @@ def test_lua_has_no_request_unless_allowed(tmp_path: Path) -> None:
         assert "module 'net/http' not found" in refused(repo.try_merge("work"), 412)
 
 
+def test_lua_gets_no_object_that_is_too_large_for_it(embedded: Lakefs) -> None:
+    script = "require('lakefs').get_object(action.repository_id, action.commit_id, 'large')"
+    repo = ready_to_merge(embedded, lua("ask_lua", script))
+    repo.commit_files("work", {"large": bytes(17 << 20)})
+    message = refused(repo.try_merge("work"), 412)
+    assert "large is larger than 16777216 bytes: the embedded lakeFS gives a script no more" in message
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.Signals) -> None:
     with lakefs_server(tmp_path) as server:
