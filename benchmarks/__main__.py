@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import embedded, load, queue, single
+from benchmarks import embedded, gateway, load, queue, single
 from benchmarks.figures import Figure
 from local_lakefs.testing import lakefs_server
 from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
@@ -18,7 +18,12 @@ def main() -> None:
     load_1, _, _ = os.getloadavg()
     print(f"{os.cpu_count()} cores, load {load_1:.1f} before, Python {platform.python_version()}")
     Figure("figure", "median", "goal").print()
-    for measure_alone in (single.command_line, single.importing, embedded.embedded_server):
+    for measure_alone in (
+        single.command_line,
+        single.importing,
+        embedded.embedded_server,
+        gateway.large_objects,
+    ):
         for figure in measure_alone():
             figure.print()
     with (

@@ -121,21 +121,19 @@ def _large_objects(directory: Path) -> Iterator[Figure]:
         client.post("/repositories", json=body).raise_for_status()
         (worker,) = psutil.Process(server.pid).children()
         for number in range(3):
-            before_s = _written_s(directory / "plain", piece)
+            before_s = written_s(directory / "plain", piece)
             up_s = _uploaded_s(server, f"large-{number}", piece)
-            ups.append((before_s + _written_s(directory / "plain", piece)) / 2 / up_s)
-            _forget(directory)
-            downs.append(_read_s(directory / "plain") / _downloaded_s(client, f"large-{number}"))
-        peak_bytes = _peak_bytes(worker.pid)
+            ups.append((before_s + written_s(directory / "plain", piece)) / 2 / up_s)
+            forget(directory)
+            downs.append(read_s(directory / "plain") / _downloaded_s(client, f"large-{number}"))
+        peak = peak_bytes(worker.pid)
     size = f"{LARGE_BYTES >> 30} GB"
     yield Figure(f"{size} up, share of the disk's own speed", f"{_median(ups):.2f}", "0.5 or more")
     yield Figure(f"{size} down, share of the disk's own speed", f"{_median(downs):.2f}", "0.5 or more")
-    yield Figure(
-        f"{size} up and down, the server's peak of memory", f"{peak_bytes / 1e6:.0f} MB", "under 200 MB"
-    )
+    yield Figure(f"{size} up and down, the server's peak of memory", f"{peak / 1e6:.0f} MB", "under 200 MB")
 
 
-def _forget(directory: Path) -> None:
+def forget(directory: Path) -> None:
     """Have the system drop what it holds of the files in memory, so that reading them is reading the disk."""
     for path in directory.rglob("*"):
         if path.is_file():
@@ -144,13 +142,13 @@ def _forget(directory: Path) -> None:
             os.close(descriptor)
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
     return int(peak) * 1024
 
 
-def _written_s(path: Path, piece: bytes) -> float:
+def written_s(path: Path, piece: bytes) -> float:
     started = time.perf_counter()
     with path.open("wb") as file:
         for _ in range(LARGE_BYTES // PIECE_BYTES):
@@ -160,7 +158,7 @@ def _written_s(path: Path, piece: bytes) -> float:
     return time.perf_counter() - started
 
 
-def _read_s(path: Path) -> float:
+def read_s(path: Path) -> float:
     started = time.perf_counter()
     with path.open("rb") as file:
         while file.read(PIECE_BYTES):

@@ -12,6 +12,7 @@ LakeFSError
 ├── Gone                410
 ├── Refused             412   a hook said no, or a precondition does not hold
 ├── TooManyTries        429
+├── CutOff              499   the client hung up
 ├── NotOffered          501
 └── PredicateFailed     500   somebody else moved the branch
 """
@@ -88,6 +89,13 @@ class TooManyTries(LakeFSError):
 
     def within(self, context: str) -> Self:  # noqa: ARG002 - lakeFS says no more than this
         return self
+
+
+class CutOff(LakeFSError):
+    status = 499
+
+    def __init__(self) -> None:
+        super().__init__("status code 499")
 
 
 class NotOffered(LakeFSError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
 
 from flask import Request
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from local_lakefs import incoming
 from local_lakefs.errors import LakeFSError
-from local_lakefs.storage.objects import CHUNK_BYTES, ObjectFiles, StoredFile
+from local_lakefs.storage.objects import CHUNK_BYTES, ObjectFiles, Readable, StoredFile
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 MISSING = "multipart upload missing key 'content': http: no such file"
@@ -21,19 +21,20 @@ def receive(request: Request, objects: ObjectFiles) -> tuple[StoredFile, str]:
     A form's part keeps its own content type, which may be empty.
     """
     content_type = request.headers.get("Content-Type") or DEFAULT_CONTENT_TYPE
+    body = incoming.body(request.environ)
     if request.mimetype != "multipart/form-data":
-        return objects.receive(request.stream), content_type
+        return objects.receive(body), content_type
     boundary = request.mimetype_params.get("boundary")
     if not boundary:
         raise LakeFSError("no multipart boundary param in Content-Type")
-    part = _ContentPart(request.stream, boundary.encode("latin-1", "replace"))
+    part = _ContentPart(body, boundary.encode("latin-1", "replace"))
     return objects.receive(part), part.content_type
 
 
 class _ContentPart:
     """A readable over the first part named ``content``."""
 
-    def __init__(self, stream: IO[bytes], boundary: bytes) -> None:
+    def __init__(self, stream: Readable, boundary: bytes) -> None:
         self._stream = stream
         self._decoder = MultipartDecoder(boundary)
         self._data = self._content()

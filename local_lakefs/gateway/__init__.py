@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from local_lakefs.errors import LakeFSError, NotFound
+from local_lakefs import incoming
+from local_lakefs.errors import CutOff, LakeFSError, NotFound
 from local_lakefs.gateway import buckets, documents
 from local_lakefs.gateway.body import open_body
 from local_lakefs.gateway.documents import Node
@@ -25,7 +26,7 @@ from local_lakefs.gateway.request import Environ, S3Request
 from local_lakefs.gateway.routing import operation
 from local_lakefs.gateway.signature import Claim, is_signed, read_claim, verify
 from local_lakefs.service import LocalLakeFS
-from local_lakefs.storage.objects import Exactly, Readable
+from local_lakefs.storage.objects import Readable
 from local_lakefs.versioning.repositories import Repository
 
 REGION = "us-east-1"
@@ -75,7 +76,7 @@ class Gateway:
         if not known:
             raise S3Error(Code.ACCESS_DENIED, bare=True)
         key = verify(request, claim, credentials.secret_access_key, datetime.now(UTC))
-        return claim, open_body(request, _stream(request), claim.signature, key)
+        return claim, open_body(request, incoming.body(request.environ), claim.signature, key)
 
     def _answer_root(self, request: S3Request) -> Answer:
         if request.method != "GET":
@@ -98,30 +99,16 @@ class Gateway:
             raise S3Error(Code.INTERNAL, bare=True) from error
 
 
-def _stream(request: S3Request) -> Readable:
-    """Return the body as it comes; one that is cut off is an error, never a shorter body."""
-    stream: Readable = request.environ["wsgi.input"]
-    length = request.header("Content-Length")
-    chunked = request.header("Transfer-Encoding")
-    return stream if chunked else Exactly(stream, int(length or 0))
-
-
 def _answer_call(call: Call) -> Answer:
     try:
         return operation(call.request)(call)
     except S3Error as error:
         return _refusal(error, call.request, call.repository)
-    except EOFError as error:
-        return _refusal(_caused(Code.INCOMPLETE_BODY, error), call.request, call.repository)
-    except Exception as error:
+    except CutOff as error:
+        return Answer(status=error.status)
+    except Exception:
         logger.exception("unexpected error")
-        return _refusal(_caused(Code.INTERNAL, error), call.request, call.repository)
-
-
-def _caused(code: Code, cause: Exception) -> S3Error:
-    error = S3Error(code)
-    error.__cause__ = cause
-    return error
+        return _refusal(S3Error(Code.INTERNAL), call.request, call.repository)
 
 
 def _refusal(error: S3Error, request: S3Request, repository: Repository | None = None) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from xml.etree import ElementTree
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -12,6 +13,9 @@ HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 Content = "str | int | bool | list[Node]"
 Node = tuple[str, "str | int | bool | list[Node]"]
+
+MAX_ELEMENTS = 100_000
+"""Room for the 10,000 parts of an upload with all that S3 says of each."""
 
 _ESCAPES = {
     '"': "&#34;",
@@ -52,10 +56,21 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-class _NoDoctype(ElementTree.TreeBuilder):
+class _Bounded(ElementTree.TreeBuilder):
+    """Builds no more than so many elements, of documents without declarations: no entity is expanded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = MAX_ELEMENTS
+
     def doctype(self, *_: object) -> None:
-        """Refuse declarations: there are no entities to expand then."""
         raise MalformedDocument("a document type declaration")
+
+    def start(self, tag: Any, attrs: Any, /) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise MalformedDocument(f"more than {MAX_ELEMENTS} elements")
+        return super().start(tag, attrs)
 
 
 def parse(document: bytes) -> ElementTree.Element:
@@ -65,7 +80,7 @@ def parse(document: bytes) -> ElementTree.Element:
     ------
     MalformedDocument
     """
-    parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314 - refuses declarations
+    parser = ElementTree.XMLParser(target=_Bounded())  # noqa: S314 - refuses declarations
     try:
         parser.feed(document)
         element: ElementTree.Element = parser.close()

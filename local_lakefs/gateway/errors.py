@@ -49,11 +49,6 @@ class Code(Enum):
         400,
     )
     HEADER_VALUE = ("InvalidArgument", "Invalid header value.", 400)
-    INCOMPLETE_BODY = (
-        "IncompleteBody",
-        "You did not provide the number of bytes specified by the Content-Length HTTP header.",
-        400,
-    )
     INTERNAL = ("InternalError", "We encountered an internal error, please try again.", 500)
     MALFORMED_XML = (
         "MalformedXML",

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 
-from local_lakefs.errors import LakeFSError, NotFound
+from local_lakefs.errors import CutOff, LakeFSError, NotFound
 from local_lakefs.gateway import documents
 from local_lakefs.gateway.body import BodyError
 from local_lakefs.gateway.documents import MalformedDocument
@@ -19,8 +19,9 @@ from local_lakefs.gateway.objects import (
     receive,
 )
 from local_lakefs.gateway.operation import Answer, Call, document, etag, find_entry
+from local_lakefs.incoming import Exactly
 from local_lakefs.storage.entries import Entry
-from local_lakefs.storage.objects import Exactly, StoredFile
+from local_lakefs.storage.objects import StoredFile
 from local_lakefs.versioning import multipart
 from local_lakefs.versioning.multipart import Upload
 
@@ -90,7 +91,10 @@ def _copied_part(call: Call, source: tuple[str, str, str]) -> StoredFile:
         if found is None:
             return call.server.objects.receive(file)
         file.seek(found[0])
-        return call.server.objects.receive(Exactly(file, found[1] - found[0] + 1))
+        try:
+            return call.server.objects.receive(Exactly(file, found[1] - found[0] + 1))
+        except CutOff as error:  # a size was claimed that is not so
+            raise S3Error(Code.INTERNAL) from error
 
 
 def _checksum(etags: list[str]) -> str:

@@ -22,24 +22,6 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-class Exactly:
-    """The next ``size_bytes`` of a source.
-
-    Reading raises EOFError when the source ends before: what is cut off must not be taken for the whole.
-    """
-
-    def __init__(self, source: Readable, size_bytes: int) -> None:
-        self._source, self._left = source, size_bytes
-
-    def read(self, size: int = -1, /) -> bytes:
-        wanted = self._left if size < 0 else min(size, self._left)
-        data = self._source.read(wanted) if wanted else b""
-        if wanted and not data:
-            raise EOFError(f"{self._left} bytes before the end that was announced")
-        self._left -= len(data)
-        return data
-
-
 @dataclass(frozen=True)
 class StoredFile:
     """A file whose bytes are on disk, not yet under an address. ``checksum`` is the MD5 in hex."""

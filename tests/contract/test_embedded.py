@@ -9,6 +9,7 @@ import pytest
 from local_lakefs.testing import RunningServer, lakefs_server
 from tests.contract.action_files import lua, ready_to_merge
 from tests.contract.harness import Lakefs, Repository, refused, success
+from tests.contract.s3 import S3
 
 
 def client(server: RunningServer) -> Lakefs:
@@ -55,6 +56,10 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.
         repo.upload("main", "staged", "3")
         pull = {"title": "a wish", "source_branch": "work", "destination_branch": "main"}
         pull_id = success(repo.request("POST", "pulls", json=pull))["id"]
+        gateway = S3(lakefs, repo)
+        created = gateway.call("POST", "main/parts", headers={"x-amz-meta-a": "1"}, uploads="").text
+        upload = created.partition("<UploadId>")[2].partition("<")[0]
+        gateway.call("PUT", "main/parts", b"one, ", partNumber="1", uploadId=upload)
         process = psutil.Process(server.pid)
         for one in [*process.children(recursive=True), process]:
             one.send_signal(end)
@@ -67,3 +72,8 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.
         assert again.uncommitted("main") == [("added", "staged")]
         assert again.write_is_refused("work")
         assert success(again.request("GET", "pulls", pull_id))["title"] == "a wish"
+        gateway = S3(again.lakefs, again)
+        gateway.call("PUT", "main/parts", b"two", partNumber="2", uploadId=upload)
+        gateway.call("POST", "main/parts", b"<CompleteMultipartUpload/>", uploadId=upload)
+        assert again.read("main", "parts") == b"one, two"
+        assert again.stat("main", "parts")["metadata"] == {"X-Amz-Meta-a": "1"}

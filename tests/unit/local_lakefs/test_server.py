@@ -12,10 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from local_lakefs import service
 from local_lakefs.api.registry import HANDLERS, operations
@@ -193,9 +197,28 @@ def test_large_objects_are_streamed(server: RunningServer) -> None:
             read = http.stream("GET", "/repositories/repo/refs/large/objects", params={"path": path})
             with read as response:
                 assert sum(map(len, response.iter_raw())) == pieces * len(piece)
+    _stream_by_s3(server, pieces, piece)
     (worker,) = psutil.Process(server.pid).children()
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker.pid}/status").read_text())
     assert int(peak) * 1024 < 200 * len(piece)
+
+
+def _stream_by_s3(server: RunningServer, pieces: int, piece: bytes) -> None:
+    def ask(method: str, content: Any) -> httpx.Response:
+        signed = AWSRequest(method=method, url=f"{server.url}/repo/large/s3")
+        auth = S3SigV4Auth(Credentials(server.access_key_id, server.secret_access_key), "s3", "us-east-1")
+        auth.payload = lambda _: "UNSIGNED-PAYLOAD"
+        signed.headers["X-Amz-Content-SHA256"] = "UNSIGNED-PAYLOAD"
+        auth.add_auth(signed)
+        headers = dict(signed.headers.items())
+        return http.send(
+            http.build_request(method, signed.url, headers=headers, content=content), stream=True
+        )
+
+    with client(server) as http:
+        http.auth = None  # type: ignore[assignment]
+        assert ask("PUT", (piece for _ in range(pieces))).status_code == 200
+        assert sum(map(len, ask("GET", None).iter_raw())) == pieces * len(piece)
 
 
 class _Zeros(io.RawIOBase):
