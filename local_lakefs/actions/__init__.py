@@ -1,11 +1,11 @@
 """Actions and hooks of the embedded server: what lakeFS does with the files under ``_lakefs_actions/``.
 
-Compared with lakeFS 1.84. Known to differ: hooks of type ``airflow`` refuse; the Lua modules ``aws``, ``azure``,
-``gcloud``, ``databricks``, ``formats``, ``crypto/aes`` and ``lakefs/catalogexport/...`` can be required but not
-used, ``encoding/parquet`` needs pyarrow; a Lua hook ends after its ``timeout`` (a day when it has none) and at
-64 MiB of memory or 1 MiB of output, where lakeFS has no limits, and is given no answer of more than 16 MiB;
-conditions know what ``condition`` lists; what is no YAML, JSON or HTTP is told in other words, and so are
-errors of Lua itself.
+Compared with lakeFS 1.84. Known to differ: hooks of type ``airflow`` refuse; the Lua modules ``aws``,
+``azure``, ``gcloud``, ``databricks``, ``formats``, ``crypto/aes`` and ``lakefs/catalogexport/...`` can be
+required but not used, ``encoding/parquet`` needs pyarrow; a Lua hook ends after its ``timeout`` (a day when
+it has none) and at 64 MiB of memory or 1 MiB of output, where lakeFS has no limits, and is given no answer
+of more than 16 MiB; conditions know what ``condition`` lists; what is no YAML, JSON or HTTP is told in
+other words, and so are errors of Lua itself.
 """
 
 from __future__ import annotations
