@@ -14,8 +14,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from awscrt.checksums import crc32c, crc64nvme
-
 from local_lakefs.gateway.errors import Code, S3Error
 from local_lakefs.gateway.request import S3Request
 from local_lakefs.gateway.signature import UNSIGNED_PAYLOAD, SigningKey, payload
@@ -174,10 +172,22 @@ class _Crc:
         return self._value.to_bytes(self._size_bytes, "big")
 
 
+def _crc32c() -> _Checksum:
+    from awscrt.checksums import crc32c  # only here: it takes as long to load as all the rest
+
+    return _Crc(crc32c, 4)
+
+
+def _crc64nvme() -> _Checksum:
+    from awscrt.checksums import crc64nvme
+
+    return _Crc(crc64nvme, 8)
+
+
 CHECKSUMS: dict[str, Callable[[], _Checksum]] = {
     "x-amz-checksum-crc32": lambda: _Crc(zlib.crc32, 4),
-    "x-amz-checksum-crc32c": lambda: _Crc(crc32c, 4),
-    "x-amz-checksum-crc64nvme": lambda: _Crc(crc64nvme, 8),
+    "x-amz-checksum-crc32c": _crc32c,
+    "x-amz-checksum-crc64nvme": _crc64nvme,
     "x-amz-checksum-sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "x-amz-checksum-sha256": hashlib.sha256,
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -15,13 +18,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import run_wsgi_app
 
-from local_lakefs.gateway import documents
+from local_lakefs.gateway import Gateway, documents
 from local_lakefs.gateway.body import CHUNK_ALGORITHM, EMPTY_SHA256, SIGNED_CHUNKS, BodyError, open_body
 from local_lakefs.gateway.documents import MalformedDocument
 from local_lakefs.gateway.errors import S3Error
+from local_lakefs.gateway.operation import MAX_DOCUMENT_BYTES
 from local_lakefs.gateway.request import METADATA_PREFIX, Environ, S3Request, metadata_headers
 from local_lakefs.gateway.signature import Claim, SigningKey, is_signed, read_claim, verify
+from local_lakefs.service import ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE, LocalLakeFS
 
 SECRET = "a secret"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -47,15 +53,25 @@ def environ_of(request: AWSRequest) -> Environ:
 
 
 def sign(
-    method: str, path: str, query: dict[str, str], headers: dict[str, str], *, by_query: bool
+    method: str,
+    path: str,
+    query: dict[str, str],
+    headers: dict[str, str],
+    *,
+    by_query: bool,
+    at: datetime = NOW,
+    payload: str | None = None,
 ) -> Environ:
     text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
     url = f"http://host:8000/{quote(path, safe='/')}" + (f"?{text}" if text else "")
     request = AWSRequest(method=method, url=url, headers=headers)
     credentials = Credentials("AKIA", SECRET)
-    auth: Any = S3SigV4QueryAuth if by_query else S3SigV4Auth
-    with patch("botocore.auth.get_current_datetime", return_value=NOW):
-        auth(credentials, "s3", "eu-central-1").add_auth(request)
+    kind: Any = S3SigV4QueryAuth if by_query else S3SigV4Auth
+    auth = kind(credentials, "s3", "eu-central-1")
+    if payload:
+        auth.payload = lambda _: payload
+    with patch("botocore.auth.get_current_datetime", return_value=at):
+        auth.add_auth(request)
     return environ_of(request)
 
 
@@ -173,3 +189,48 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 def test_documents_that_are_refused(document: str) -> None:
     with pytest.raises(MalformedDocument):
         documents.parse(document.encode())
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway without HTTP, with a repository ``repo``; what is for the API fails."""
+    keys = {ACCESS_KEY_VARIABLE: "AKIA", SECRET_KEY_VARIABLE: SECRET}
+    server = LocalLakeFS(tmp_path, keys)
+    server.repositories.create("repo", "local://repo", "main", read_only=False, bare=False)
+
+    def api(*_: object) -> list[bytes]:
+        raise AssertionError("taken for a request to the API")
+
+    yield Gateway(server, api)
+    server.close()
+
+
+def ask(gateway: Gateway, method: str, path: str, body: bytes = b"", **query: str) -> tuple[str, str]:
+    """Send a request that is signed now; return the answer's status and body."""
+    environ = sign(method, path, query, {}, by_query=False, at=datetime.now(UTC), payload="UNSIGNED-PAYLOAD")
+    environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    found, status, _ = run_wsgi_app(gateway, environ)
+    return status, b"".join(found).decode()
+
+
+def test_a_full_disk(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert ask(gateway, "PUT", "repo/main/a", b"before")[0] == "200 OK"
+    with monkeypatch.context() as patched:
+
+        def full(_descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patched.setattr("os.fsync", full)
+        status, answer = ask(gateway, "PUT", "repo/main/a", b"after")
+        assert (status.split()[0], "<Code>InternalError</Code>" in answer) == ("500", True)
+    assert ask(gateway, "GET", "repo/main/a") == ("200 OK", "before")
+    assert list((tmp_path / "objects" / "incoming").iterdir()) == []
+    assert ask(gateway, "PUT", "repo/main/b", b"again")[0] == "200 OK"
+
+
+def test_a_document_over_the_limit(gateway: Gateway) -> None:
+    ask(gateway, "PUT", "repo/main/a", b"kept")
+    body = b"<Delete><Object><Key>main/a</Key></Object>" + b" " * MAX_DOCUMENT_BYTES + b"</Delete>"
+    status, answer = ask(gateway, "POST", "repo", body, delete="")
+    assert (status.split()[0], "<Code>EntityTooLarge</Code>" in answer) == ("400", True)
+    assert ask(gateway, "GET", "repo/main/a")[1] == "kept"
