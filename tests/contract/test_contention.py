@@ -160,3 +160,42 @@ def test_merges_at_once_land_or_are_refused_whole(repo: Repository) -> None:
     assert {response.status_code for response in responses} <= {200, 429}
     assert repo.paths("main") == landed != []
     assert len(repo.log("main", first_parent=True)) == 1 + len(landed)
+
+
+@pytest.mark.behaviour("H12")
+def test_sixteen_clients_on_one_branch_lose_nothing(repo: Repository) -> None:
+    """Half of them upload to the branch and commit there, half merge into it, each twice."""
+
+    def commit(number: int) -> set[str]:
+        mine = {f"direct/{number}/{turn}" for turn in range(2)}
+        for path in sorted(mine):
+            repo.upload("main", path, path)
+            answer = repo.try_commit("main")
+            # 400 "no changes": another one's commit took this upload with it. 429, and from a real one also
+            # 500 "predicate failed": too many others; what was uploaded stays staged.
+            assert answer.status_code in {201, 400, 429} or "predicate failed" in answer.text, answer.text
+        return mine
+
+    def merge(number: int) -> set[str]:
+        mine = {f"merged/{number}/{turn}" for turn in range(2)}
+        for path in sorted(mine):
+            repo.commit_files(f"work-{number}", {path: path})
+            # 400: what others have staged is not committed yet.
+            eventually(lambda: repo.try_merge(f"work-{number}").is_success, timeout_s=120)
+        return mine
+
+    for number in range(8):
+        repo.create_branch(f"work-{number}")
+    with ThreadPoolExecutor(16) as pool:
+        committing = [pool.submit(commit, number) for number in range(8)]
+        merging = [pool.submit(merge, number) for number in range(8)]
+        done = set[str]().union(*(one.result() for one in committing))
+        while not all(one.done() for one in merging):
+            repo.try_commit("main")  # else what a refused commit left staged keeps all merges out
+        done |= set[str]().union(*(one.result() for one in merging))
+    repo.try_commit("main")
+    assert set(repo.paths("main@")) == done
+    assert repo.uncommitted("main") == []
+    heads = [parent for commit in repo.log("main", first_parent=True) for parent in commit["parents"][1:]]
+    assert {repo.head(f"work-{number}") for number in range(8)} <= set(heads)
+    assert len(heads) == 16
