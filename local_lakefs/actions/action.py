@@ -42,12 +42,13 @@ _REQUIRED: dict[str, list[list[str]]] = {
 
 @dataclass(frozen=True)
 class HookSpec:
-    """One hook of an action file, as written."""
+    """One hook of an action file, as written. lakeFS tells properties without anything from none at all."""
 
     id: str
     type: str
     condition: str
     properties: dict[str, Any]
+    has_properties: bool
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _validate(action: Action) -> None:
                 names = "' or '".join(group)
                 problem = (
                     f"'{names}' must be supplied in properties"
-                    if hook.properties
+                    if hook.has_properties
                     else "missing hook properties"
                 )
                 raise InvalidAction(f"hook[{index}] type '{hook.type}': {problem}: invalid action")
@@ -153,6 +154,7 @@ def _hook_fields(raw: Any) -> HookSpec:
         type=_text(fields.get("type")),
         condition=_text(fields.get("if")),
         properties=_mapping(fields.get("properties"), "actions.Properties"),
+        has_properties=fields.get("properties") is not None,
     )
 
 

@@ -6,6 +6,8 @@ import re
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_]\w*)|(?P<operator>&&|\|\||==|!=|!|\(|\)))")
 
+_VALUE = re.compile(r"""\s*(?!(?:true|false)\s*$)(?:[A-Za-z_]\w*(?<!not)|\d+(?:\.\d+)?|'[^']*'|"[^"]*")\s*""")
+
 
 class ConditionError(Exception):
     """The condition cannot be evaluated: the hook counts as failed, and does not run."""
@@ -31,6 +33,8 @@ def should_run(condition: str, *, failed: bool) -> bool:
     """
     if not condition:
         return not failed
+    if _VALUE.fullmatch(condition):
+        raise ConditionError("hook 'if' expression should evaluate to a boolean")
     return _Parser(condition, failed).parse()
 
 

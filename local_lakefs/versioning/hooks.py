@@ -45,7 +45,7 @@ class Hooks:
         self._username = username
 
     def before(self, repository: Repository, event_type: str, happening: Happening) -> str:
-        """Run the hooks of a pre event; return the run's id, empty when there was none.
+        """Run the hooks of a pre event; return the run's id, in lakeFS there is one even of none.
 
         Hold no lock and no transaction: hooks take long and call back.
 
@@ -69,7 +69,7 @@ class Hooks:
         except LakeFSError as failure:
             aborted = f"{event_type} hook aborted, run id '{new_run_id()}'"
             raise failure.within(aborted) from None
-        return run_id or ""
+        return run_id or new_run_id()
 
     def after(
         self, repository: Repository, event_type: str, happening: Happening, pre_run_id: str = ""

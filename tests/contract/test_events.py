@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.action_files import FOLDER, action, webhook
+from tests.contract.action_files import FOLDER, action, lua, refusal, webhook
 from tests.contract.harness import Json, Lakefs, Repository, eventually, refused, success
 from tests.contract.webhooks import Endpoint, Received, Receiver
 
@@ -210,3 +210,59 @@ def test_post_merge_comes_after_and_cannot_refuse(lakefs: Lakefs, webhooks: Rece
     run = eventually(lambda: [run for run in repo.runs() if run["event_type"] == "post-merge"])[0]
     assert run["status"] == "failed"
     assert repo.head() == merge
+
+
+@pytest.mark.parametrize("what", ["commit", "merge", "revert", "cherry-pick", "branch", "tag"])
+@pytest.mark.behaviour("H8")
+def test_a_post_hook_knows_the_run_before(lakefs: Lakefs, what: str) -> None:
+    """It has an id even where nothing ran."""
+    event = {"branch": "post-create-branch", "tag": "post-create-tag"}.get(what, f"post-{what}")
+    script = "print(action.event_type, #action.pre_run_id, action.pre_run_id == action.run_id)"
+    files = {FOLDER + "after.yaml": action("after", [event], lua("after", script)), "a": "1"}
+    repo = lakefs.create_repository(files=files)
+    repo.create_branch("work")
+    repo.commit_files("work", {"b": "1"})
+    if what == "merge":
+        repo.merge("work")
+    elif what == "revert":
+        repo.revert("work", "work")
+    elif what == "cherry-pick":
+        success(repo.request("POST", "branches", "main", "cherry-pick", json={"ref": "work"}))
+    elif what == "tag":
+        success(repo.request("POST", "tags", json={"id": "v1", "ref": "main"}))
+    run = eventually(repo.runs)[0]
+    output = repo.output(run["run_id"], "0000_0000")
+    assert output == f"{event}\t20\tfalse\n"
+
+
+@pytest.mark.parametrize("event", ["prepare-commit", "pre-commit", "pre-revert"])
+def test_what_is_refused_on_a_branch_is_not_done(lakefs: Lakefs, event: str) -> None:
+    refusing = action("refuse", [event], lua("refuse", "require('hook').fail('no')"), branches=["fresh"])
+    repo = lakefs.create_repository(files={"a": "1", FOLDER + "refuse.yaml": refusing})
+    repo.create_branch("fresh")
+    before = repo.head("fresh")
+    if event == "pre-revert":
+        response = repo.try_revert("fresh", "fresh")
+    else:
+        repo.upload("fresh", "b", "1")
+        response = repo.try_commit("fresh")
+    message = refused(response, 412)
+    [run] = repo.runs()
+    assert message.endswith(refusal(event, "refuse", "no", action_name="refuse", run_id=run["run_id"]))
+    assert (run["event_type"], run["branch"], run["status"]) == (event, "fresh", "failed")
+    assert repo.head("fresh") == before
+
+
+@pytest.mark.parametrize("event", ["pre-create-tag", "pre-delete-tag"])
+def test_a_refused_tag_stays_as_it_is(lakefs: Lakefs, event: str) -> None:
+    refusing = action("refuse", [event], lua("refuse", "require('hook').fail('no')"))
+    repo = lakefs.create_repository(files={"a": "1", FOLDER + "refuse.yaml": refusing})
+    response = repo.request("POST", "tags", json={"id": "v1", "ref": "main"})
+    if event == "pre-delete-tag":
+        success(response)
+        response = repo.request("DELETE", "tags", "v1")
+    message = refused(response, 412)
+    [run] = repo.runs()
+    assert message == refusal(event, "refuse", "no", action_name="refuse", run_id=run["run_id"])
+    assert (run["branch"], run["commit_id"]) == ("", repo.head())
+    assert repo.request("GET", "tags", "v1").is_success == (event == "pre-delete-tag")

@@ -72,6 +72,75 @@ def test_every_action_runs_though_another_refused(lakefs: Lakefs) -> None:
     assert [hook["status"] for hook in repo.hook_runs(run["run_id"])] == ["failed", "completed"]
 
 
+def test_actions_run_in_the_order_of_their_files(lakefs: Lakefs) -> None:
+    """Whatever their names are; one without hooks takes a number, one for other branches none."""
+    files = {
+        "b.yaml": action("bees", ["pre-merge"], lua("one", "print(1)"), lua("two", "print(2)")),
+        "a.yaml": action("ants", ["pre-merge"], lua("one", "print(1)"), branches=["main"]),
+        "c.yaml": action("cats", ["pre-merge"], lua("one", "print(1)"), branches=["dev"]),
+        "d.txt": action("dogs", ["pre-merge"], lua("one", "print(1)"), branches=["m*"]),
+        "c2.yaml": action("cows", ["pre-merge"], branches=["ma?n"]),
+        "Z.yaml": action("zebras", ["pre-merge"], lua("one", "print(1)")),
+    }
+    repo = lakefs.create_repository(files={"a": "1"})
+    repo.create_branch("work")
+    repo.commit_files("work", {"new": "new"} | {FOLDER + name: text for name, text in files.items()})
+    repo.merge("work")
+    [run] = repo.runs()
+    found = [(hook["hook_run_id"], hook["action"], hook["hook_id"]) for hook in repo.hook_runs(run["run_id"])]
+    assert found == [
+        ("0000_0000", "zebras", "one"),
+        ("0001_0000", "ants", "one"),
+        ("0002_0000", "bees", "one"),
+        ("0002_0001", "bees", "two"),
+        ("0004_0000", "dogs", "one"),
+    ]
+
+
+def test_first_refusals_of_all_actions_are_told(lakefs: Lakefs) -> None:
+    def cleaning(name: str) -> str:
+        hooks = [
+            lua("refuse", f"require('hook').fail('no {name}')"),
+            lua("clean", "print('clean')", condition="failure()"),
+            lua("again", "require('hook').fail('again')", condition="failure()"),
+        ]
+        return action(name, ["pre-merge"], *hooks)
+
+    repo = lakefs.create_repository(files={"a": "1"})
+    repo.create_branch("work")
+    names = {"ants": "a.yaml", "bees": "b.yaml"}
+    repo.commit_files("work", {FOLDER + file: cleaning(name) for name, file in names.items()})
+    message = refused(repo.try_merge("work"), 412)
+    [run] = repo.runs()
+    first, second = (
+        f"* hook run id '000{at}_0000' failed on action '{name}' hook 'refuse': action failed: no {name}"
+        for at, name in enumerate(names)
+    )
+    aborted = f"update branch main: pre-merge hook aborted, run id '{run['run_id']}'"
+    assert message == f"{aborted}: 2 errors occurred:\n\t{first}\n\t{second}\n\n"
+    statuses = [hook["status"] for hook in repo.hook_runs(run["run_id"])]
+    assert statuses == ["failed", "completed", "failed"] * 2
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("success", "hook 'if' expression should evaluate to a boolean"),
+        ("1", "hook 'if' expression should evaluate to a boolean"),
+        ("always()", ""),
+        ("success() &&", "unexpected token"),
+        ("true xor false", "unexpected token"),
+    ],
+)
+def test_a_condition_that_is_none_refuses(lakefs: Lakefs, condition: str, reason: str) -> None:
+    hooks = [lua("first", "print('ran')", condition=condition), lua("second", "print('ran')")]
+    repo = ready_to_merge(lakefs, *hooks)
+    message = refused(repo.try_merge("work"), 500)
+    assert f"hook run id '0000_0000' failed on action 'gate' hook 'first': {reason}" in message
+    [run] = repo.runs()
+    assert [hook["status"] for hook in repo.hook_runs(run["run_id"])] == ["failed", "skipped"]
+
+
 @pytest.fixture(scope="module")
 def merged_often(lakefs: Lakefs) -> tuple[Repository, list[str]]:
     """Return a repository with three runs on main and one on other, and main's merge commits."""
