@@ -1,6 +1,7 @@
 """An embedded server that speaks lakeFS's HTTP API and S3 gateway, for trying out, tests and offline work.
 
-It copies the behaviour of lakeFS 1.84, checked against it. Known to differ:
+It copies the behaviour of lakeFS 1.84, checked against it; ``docs/local-lakefs.md`` lists each operation. Known
+to differ:
 
 - operations that are not offered answer 501 with their name (``operations.json`` against ``api.registry``);
   the API gives no pre-signed URLs;
@@ -9,7 +10,6 @@ It copies the behaviour of lakeFS 1.84, checked against it. Known to differ:
 - any storage namespace is taken, also one that another repository used;
 - actions and protection rules bite at once, lakeFS keeps old ones for some seconds;
 - ``source_metarange`` must exist, lakeFS makes a broken commit of one that does not;
-- a merge held by a webhook goes on when its client hangs up, lakeFS cancels it;
 - messages about malformed requests end before the schema that lakeFS's go on with;
 - the bytes of deleted objects and repositories are never removed.
 """

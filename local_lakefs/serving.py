@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
-from local_lakefs.service import LocalLakeFS, load_credentials
+from local_lakefs.service import USERNAME, LocalLakeFS, load_credentials
 
 if TYPE_CHECKING:
     from local_lakefs.gateway import Gateway
@@ -34,6 +34,7 @@ class Options:
 
     ``port`` 0 takes a free one; ``ready_file`` gets JSON once the server listens; with ``end_with_stdin`` the
     server ends when its standard input does, however the process that holds the other end came to an end.
+    ``seed`` is a folder of repositories, see ``seeding``.
     """
 
     directory: Path
@@ -42,6 +43,7 @@ class Options:
     allow_lua_http: bool = False
     ready_file: Path | None = None
     end_with_stdin: bool = False
+    seed: Path | None = None
 
 
 class Application(BaseApplication):  # type: ignore[misc]
@@ -77,10 +79,13 @@ class Application(BaseApplication):  # type: ignore[misc]
     def load(self) -> Gateway:
         from local_lakefs.api import create_app
         from local_lakefs.gateway import Gateway
+        from local_lakefs.seeding import seed
 
         self._server = LocalLakeFS(
             self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http
         )
+        if self._options.seed is not None:
+            seed(self._server, self._options.seed, USERNAME)
         return Gateway(self._server, create_app(self._server))
 
     def _close(self, _arbiter: Any, _worker: Any) -> None:

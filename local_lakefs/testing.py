@@ -49,7 +49,12 @@ class RunningServer:
 
 @contextmanager
 def lakefs_server(
-    directory: Path, env: Mapping[str, str] | None = None, *, allow_lua_http: bool = False, port: int = 0
+    directory: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    allow_lua_http: bool = False,
+    port: int = 0,
+    seed: Path | None = None,
 ) -> Iterator[RunningServer]:
     """Run an embedded lakeFS in ``directory`` until the block ends.
 
@@ -63,6 +68,8 @@ def lakefs_server(
         Whether Lua hooks may use ``net/http``.
     port : int
         0 takes a free one.
+    seed : Path, optional
+        A folder for each repository to begin with; its files become the first commit of ``main``.
 
     Raises
     ------
@@ -78,6 +85,8 @@ def lakefs_server(
         command += ["--ready-file", str(ready_file), "--end-with-stdin"]
         if allow_lua_http:
             command.append("--allow-lua-http")
+        if seed is not None:
+            command += ["--seed", str(seed)]
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             _wait(process, ready_file, directory / "server.log")

@@ -34,7 +34,7 @@ def storage_config() -> dict[str, Any]:
 
 
 def version_config() -> dict[str, Any]:
-    return {"version": VERSION, "version_context": "embedded"}
+    return {"version": VERSION, "version_context": "lakeFS"}
 
 
 @operation("healthCheck")
