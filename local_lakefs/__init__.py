@@ -1,7 +1,7 @@
 """An embedded server that speaks lakeFS's HTTP API and S3 gateway, for trying out, tests and offline work.
 
-It copies the behaviour of lakeFS 1.84, checked against it; ``docs/local-lakefs.md`` lists each operation. Known
-to differ:
+It copies the behaviour of lakeFS 1.84, checked against it; ``docs/local-lakefs.md`` lists each operation.
+Known to differ:
 
 - operations that are not offered answer 501 with their name (``operations.json`` against ``api.registry``);
   the API gives no pre-signed URLs;
