@@ -55,6 +55,7 @@ def main() -> None:
     signal.setitimer(signal.ITIMER_REAL, job["timeout_s"] + 1)
     threading.Thread(target=_receive, args=(jobs, answers), daemon=True).start()
     room_bytes = job["output_limit_bytes"]
+    _tell({"begun": True})
 
     def write(text: bytes) -> None:
         nonlocal room_bytes

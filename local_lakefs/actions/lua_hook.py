@@ -24,6 +24,7 @@ from local_lakefs.actions.templating import LUA_PREFIX, Environment
 
 # lakeFS sets a Lua hook no limit of time or output. Here an end comes in any case: a check may take hours.
 DEFAULT_TIMEOUT_S = 24 * 3600.0
+START_LIMIT_S = 60.0
 OUTPUT_LIMIT_BYTES = 1 << 20
 # What the child gets of the server's environment: its way out, and nothing secret.
 _PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -165,16 +166,23 @@ class LuaHook:
             timed_out.set()
             child.kill()
 
-        timer = threading.Timer(self.timeout_s, stop)
-        timer.daemon = True
-        timer.start()
+        def stop_after(seconds: float) -> threading.Timer:
+            timer = threading.Timer(seconds, stop)
+            timer.daemon = True
+            timer.start()
+            return timer
+
+        timer = stop_after(self.timeout_s + START_LIMIT_S)
         problem: str | None = "the process of the Lua hook ended before the script did"
         try:
             child.stdin.write(job)
             child.stdin.flush()  # and left open: its end would tell the child that the server is gone
             for line in child.stdout:
                 message = json.loads(line)
-                if "print" in message:
+                if "begun" in message:  # the script's time: to start the process may take longer
+                    timer.cancel()
+                    timer = stop_after(self.timeout_s)
+                elif "print" in message:
                     write(message["print"])
                 elif "call" in message:
                     status, body = ask(Call(*message["call"]))

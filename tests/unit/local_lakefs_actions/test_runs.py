@@ -49,8 +49,14 @@ def test_condition(condition: str, without_failure: bool, after_failure: bool) -
     assert should_run(condition, failed=True) is after_failure
 
 
+@pytest.mark.parametrize("condition", ["success", "1", " nil ", "'true'", "1.5", "TRUE"])
+def test_a_condition_is_true_or_false(condition: str) -> None:
+    with pytest.raises(ConditionError, match="hook 'if' expression should evaluate to a boolean"):
+        should_run(condition, failed=False)
+
+
 @pytest.mark.parametrize(
-    "condition", ["always()", "success", "success() &", "(true", "1", " ", "true true", "=="]
+    "condition", ["always()", "success() &", "(true", "1 1", " ", "true true", "==", "not"]
 )
 def test_what_is_no_condition(condition: str) -> None:
     with pytest.raises(ConditionError, match="unexpected token"):
