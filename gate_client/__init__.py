@@ -15,6 +15,7 @@
 ``judge(repository, source, destination, timeout_s=600)``             both in one: `CheckBody`
 ``require(repository, source, destination, timeout_s=600)``           the same, raises unless allowed
 ``get_check(check_id, wait_s=0)``, ``list_checks(repository="")``     what was judged
+``list_waiting()``, ``take_lease(check_id)``                          checks for a worker elsewhere
 ``plan_revert(repository, branch, to, ...)``, ``revert(...)``         a dry run; the revert: `RevertAnswer`
 ``get_revert(revert_id)``, ``list_reverts(repository="")``            what was put back
 ``register_merge(...)``, ``record_installation(...)``                 for `gate install`

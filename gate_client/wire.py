@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 Name = Annotated[str, Field(min_length=1, max_length=1024)]
 CommitId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Outcome = Literal["PASS", "WARN", "FAIL", "ERROR"]
-RoleName = Literal["hook", "reader", "checker", "reverter", "admin"]
+RoleName = Literal["hook", "reader", "checker", "reverter", "worker", "admin"]
 RevertState = Literal["planned", "applied", "verified", "moved", "unchanged", "refused", "failed"]
 
 
@@ -91,6 +91,7 @@ class CheckRow(VerdictBody):
     destination: str
     source_name: str
     state: Literal["queued", "running", "done"]
+    place: Literal["here", "elsewhere"] = "here"
     created_at: datetime
 
 
@@ -126,6 +127,7 @@ class CheckBody(VerdictBody):
     source_commit: str = ""
     source_name: str = ""
     state: Literal["queued", "running", "done"] = "done"
+    place: Literal["here", "elsewhere"] = "here"
     policy_digest: str = ""
     created_at: datetime | None = None
     finished_at: datetime | None = None
@@ -135,6 +137,63 @@ class CheckBody(VerdictBody):
     plan: dict[str, Any] | None = None
     details: list[ReasonBody] = Field(default_factory=list)
     validations: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class LeaseRequest(Sent):
+    """Take, or renew, a lease: there is nothing to say with it."""
+
+
+class WaitingCheck(Answered):
+    """A check that waits for a worker elsewhere; ``attempt`` is how often one has begun with it."""
+
+    check: str
+    repository: str
+    destination: str
+    source_name: str
+    attempt: int
+    created_at: datetime
+
+
+class WaitingBody(Answered):
+    """What waits for a worker elsewhere, oldest first."""
+
+    checks: list[WaitingCheck]
+
+
+class LeaseBody(Answered):
+    """A check that was lent; the token's text is in this answer and nowhere else."""
+
+    check: str
+    attempt: int
+    token: str = Field(repr=False)
+    lease_s: float
+
+
+class RenewedBody(Answered):
+    """For how long the lease lasts from now on, seconds."""
+
+    lease_s: float
+
+
+class WorkBody(Answered):
+    """What the holder of a lease is to evaluate; ``work`` names it when the results are handed in."""
+
+    check: str
+    attempt: int
+    repository: str
+    work: str
+    engine_version: str
+    request_id: str
+    lease_s: float
+    tasks: list[dict[str, Any]]
+
+
+class ResultsRequest(Sent):
+    """What the holder of a lease found: evaluations by obligation number, as JSON, gzip, base64."""
+
+    work: str = Field(pattern="^[0-9a-f]{64}$")
+    engine_version: str = Field(max_length=256)
+    evaluations: str = Field(max_length=1_000_000)
 
 
 class RevertRequest(Sent):

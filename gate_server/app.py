@@ -23,12 +23,14 @@ from gate_server.api.checks import checks
 from gate_server.api.health import health
 from gate_server.api.hooks import hooks
 from gate_server.api.installations import installations
+from gate_server.api.leases import leases
 from gate_server.api.metrics import metrics as read_metrics
 from gate_server.api.policy import policy as policy_room
 from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
+from gate_server.checks.lent import LentChecks
 from gate_server.checks.policies import KnownPolicies, keep_policy, kept_policy
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
@@ -108,6 +110,7 @@ def make_services(settings: Settings, kept: Path | None = None) -> Services:
         store=store,
         active=active,
         checks=CheckService(lakefs, store, active),
+        lent=LentChecks(store, lease_s=settings.elsewhere_lease_s, most_attempts=settings.max_attempts),
         waiting=Waiting(store.checks.done, settings.max_waiting),
         reverts=make_revert_context(lakefs, store, settings),
         access=Access(
@@ -138,9 +141,11 @@ def make_known_policies(store: Store, runner: Runner) -> KnownPolicies:
     return KnownPolicies(store.policies, lambda policy: find_in_suites(policy, runner))
 
 
-def make_judge(lakefs: LakeFS, store: Store, policies: KnownPolicies, runner: Runner) -> Judge:
-    """Return a judge that evaluates in children."""
-    return Judge(lakefs, store, policies, runner.evaluate, ENGINE_VERSION)
+def make_judge(
+    lakefs: LakeFS, store: Store, policies: KnownPolicies, runner: Runner, *, lends: bool = True
+) -> Judge:
+    """Return a judge that evaluates in children, and lends what rules say runs elsewhere."""
+    return Judge(lakefs, store, policies, runner.evaluate, ENGINE_VERSION, lends=lends)
 
 
 def find_in_suites(policy: Policy, runner: Runner) -> list[str]:
@@ -222,7 +227,7 @@ def create_app(services: Services) -> Flask:
             g.open.close()
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    for room in (hooks, checks, reverts, installations, tokens, policy_room, health, read_metrics):
+    for room in (hooks, checks, leases, reverts, installations, tokens, policy_room, health, read_metrics):
         app.register_api(room)
     app.register_blueprint(web)
     if proxies := settings.trusted_proxies:

@@ -161,6 +161,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         look_at_policies=policies.look_at_new,
         lease_s=settings.lease_s,
         most_attempts=settings.max_attempts,
+        elsewhere_wait_s=settings.elsewhere_wait_s,
         threads=settings.worker_threads,
     )
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -70,6 +70,13 @@ class Settings(BaseSettings):
         takes it over.
     max_attempts
         How often a check is tried whose worker dies; then it is an ERROR.
+    elsewhere_lease_s
+        How long a check that is lent to a worker elsewhere stays its own without a heartbeat; longer than the
+        gate is away when it is started again.
+    elsewhere_wait_s
+        For how long a check waits for a worker elsewhere; then it is an ERROR.
+    lease_token
+        What `gate worker --check` holds its check by; it takes a lease itself, with `api_token`, without.
     keep_days, keep_checks, keep_evaluations
         What is older goes, and, beyond so many, the oldest. What hooks were answered never goes, nor a check
         that answered one within `keep_days`.
@@ -99,6 +106,9 @@ class Settings(BaseSettings):
     worker_threads: Annotated[int, Field(gt=0)] = 2
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(gt=0)] = 3
+    elsewhere_lease_s: Annotated[float, Field(ge=1)] = 300.0
+    elsewhere_wait_s: Annotated[float, Field(gt=0)] = 3600.0
+    lease_token: SecretStr | None = None
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     keep_checks: Annotated[int, Field(gt=0)] = 50_000
     keep_evaluations: Annotated[int, Field(gt=0)] = 200_000

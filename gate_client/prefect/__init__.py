@@ -6,6 +6,7 @@ Blocks are registered by ``prefect block register -m gate_client.prefect``. docs
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
 from gate_client.prefect.failures import LakeFSFailed
 from gate_client.prefect.isolation import isolated, step_branch
+from gate_client.prefect.lending import run_check, run_waiting_checks
 from gate_client.prefect.names import branch_name
 from gate_client.prefect.reverting import revert_on_failure
 from gate_client.prefect.tasks.actions import (
@@ -108,6 +109,8 @@ __all__ = [
     "revert",
     "revert_branch",
     "revert_on_failure",
+    "run_check",
+    "run_waiting_checks",
     "stage_object",
     "stat_object",
     "step_branch",

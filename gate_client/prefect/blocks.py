@@ -110,7 +110,9 @@ class GateCredentials(Block):
 
     url: str = Field(default="http://127.0.0.1:8090", title="Address", description="The gate's address.")
     token: SecretStr = Field(
-        default=..., title="Token", description="A token with the role checker, and reverter for reverts."
+        default=...,
+        title="Token",
+        description="A token with the role checker, reverter for reverts, or worker for run_check.",
     )
 
     def get_client(self) -> GateClient:

@@ -17,7 +17,8 @@ OPENS: Mapping[Role, frozenset[Role]] = {
     Role.READER: frozenset({Role.READER}),
     Role.CHECKER: frozenset({Role.READER, Role.CHECKER}),
     Role.REVERTER: frozenset({Role.READER, Role.REVERTER}),
-    Role.ADMIN: frozenset({Role.READER, Role.CHECKER, Role.REVERTER, Role.ADMIN}),
+    Role.WORKER: frozenset({Role.READER, Role.WORKER}),
+    Role.ADMIN: frozenset({Role.READER, Role.CHECKER, Role.REVERTER, Role.WORKER, Role.ADMIN}),
 }
 
 

@@ -71,5 +71,6 @@ def _names(check: Check) -> dict[str, Any]:
         "destination": check.destination,
         "source_name": check.source_name,
         "state": check.state,
+        "place": check.place,
         "created_at": dump(check.created_at),
     }

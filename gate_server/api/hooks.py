@@ -59,7 +59,8 @@ def judge_merge() -> tuple[dict[str, Any], int]:
     here = services()
     asked = here.checks.ask_by_hook(event, principal().who)
     verdict, check = asked.verdict, asked.check
-    if verdict is None and check is not None and here.waiting.until_done(check.id, _wait_s()):
+    if verdict is None and check is not None:
+        here.waiting.until_done(check.id, _wait_s())
         check = here.checks.get(check.id)
         verdict = here.checks.verdict_of(check, asked.policy)
     here.checks.answered(asked, verdict)

@@ -51,7 +51,8 @@ def of_the_policy(active: ActivePolicy) -> Iterator[Metric]:
 def of_the_database(store: Store) -> Iterator[Metric]:
     """Yield what all gates on this database share; a database that fails is a figure, not an error."""
     try:
-        queue, workers = store.checks.queue(), store.workers.alive()
+        queue, elsewhere = store.checks.queue(), store.checks.queue("elsewhere")
+        workers = store.workers.alive()
     except SQLAlchemyError:
         log.exception("the database failed")
         yield GaugeMetricFamily("gate_database_up", "Whether the database answers.", 0)
@@ -61,5 +62,16 @@ def of_the_database(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily("gate_checks_running", "Checks that a worker judges.", queue.running)
     yield GaugeMetricFamily(
         "gate_queue_oldest_seconds", "For how long the oldest queued check waits.", queue.oldest_s
+    )
+    yield GaugeMetricFamily(
+        "gate_checks_queued_elsewhere", "Checks that wait for a worker elsewhere.", elsewhere.queued
+    )
+    yield GaugeMetricFamily(
+        "gate_checks_running_elsewhere", "Checks that are lent to a worker elsewhere.", elsewhere.running
+    )
+    yield GaugeMetricFamily(
+        "gate_queue_elsewhere_oldest_seconds",
+        "How long ago the oldest check was asked for that waits for a worker elsewhere.",
+        elsewhere.oldest_s,
     )
     yield GaugeMetricFamily("gate_workers_alive", "Workers whose heartbeat is in time.", workers)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from gate_server.checks.lent import lent_key
 from gate_server.checks.policies import KnownPolicies
+from gate_server.checks.remembering import remember
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, GateError
 from gate_server.lakefs.changes import ChangeFinder
@@ -21,7 +23,6 @@ from gate_server.model import (
     Check,
     Evaluation,
     EvaluationTask,
-    Outcome,
     Plan,
     Policy,
     Problem,
@@ -33,7 +34,7 @@ from gate_server.policy.globs import covering_prefixes, matches
 from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan, policy_files
 from gate_server.store.store import Store
 from gate_server.store.times import now
-from gate_server.telemetry import metrics, traces
+from gate_server.telemetry import traces
 from gate_server.telemetry.requests import working_for
 
 log = structlog.get_logger()
@@ -57,6 +58,8 @@ class Judge:
         What reads the data, in a child that can be killed.
     engine_version
         Part of each evaluation's cache key.
+    lends
+        Whether what rules say runs elsewhere is left to workers there, or evaluated here as well.
     """
 
     def __init__(
@@ -66,19 +69,24 @@ class Judge:
         policies: KnownPolicies,
         evaluate: Evaluator,
         engine_version: str,
+        *,
+        lends: bool = True,
     ) -> None:
         self._lakefs = lakefs
         self._store = store
         self._policies = policies
         self._evaluate = evaluate
         self._engine_version = engine_version
+        self._lends = lends
         self._commits = Commits(lakefs)
         listings = Listings(lakefs)
         self._changes = ChangeFinder(lakefs, self._commits, listings, covering_prefixes(GATE_FILES))
         self._in_repository = RepositoryPolicies(lakefs, listings, store.policies)
 
-    def judge(self, check: Check) -> Verdict:
+    def judge(self, check: Check) -> Verdict | None:
         """Judge `check` and remember what came out; whatever goes wrong is an ERROR, never a pass.
+
+        None: what is left of it waits for a worker elsewhere.
 
         Raises
         ------
@@ -90,10 +98,10 @@ class Judge:
             traces.span("check", check=check.id, repository=check.repository, destination=check.destination),
         ):
             verdict = self._judge(check)
-            traces.note(outcome=verdict.outcome.value)
+            traces.note(outcome=verdict.outcome.value if verdict else "elsewhere")
             return verdict
 
-    def _judge(self, check: Check) -> Verdict:
+    def _judge(self, check: Check) -> Verdict | None:
         started, calls = time.monotonic(), self._lakefs.calls
         plan: Plan | None = None
         evaluations: Mapping[int, Evaluation] = {}
@@ -102,7 +110,12 @@ class Judge:
             policy = self._policies.of(check.policy_digest)
             candidate = self._resolve(check)
             plan = self._plan(candidate, policy)
-            evaluations = self._evaluations(candidate.repository, plan, policy)
+            evaluations, is_lent = self._evaluations(check, plan, policy)
+            if is_lent:
+                made = self._lakefs.calls - calls
+                written = self._store.lent.hand_over(check, plan, evaluations, made)
+                log.info("check waits for a worker elsewhere", written=written)
+                return None
             with traces.span("decide"):
                 verdict = decide(plan, evaluations, policy, now())
         except GateError as error:
@@ -118,17 +131,16 @@ class Judge:
             verdict = could_not_tell(failure)
             log.exception("check failed")
         with traces.span("remember"):
-            written = self._store.checks.finish(
+            written = remember(
+                self._store.checks,
                 check,
-                verdict=verdict,
+                verdict,
                 plan=plan,
                 evaluations=evaluations,
                 failure=failure,
-                reusable=plan is not None and _is_reusable(plan, evaluations.values()),
                 lakefs_calls=self._lakefs.calls - calls,
+                duration_s=time.monotonic() - started,
             )
-        if written:
-            _count(verdict, time.monotonic() - started)
         log.info("check done", outcome=verdict.outcome.value, written=written)
         return verdict
 
@@ -171,33 +183,26 @@ class Judge:
         return self._policies.look_at(brought) if brought else ()
 
     @traces.span("evaluate")
-    def _evaluations(self, repository: str, plan: Plan, policy: Policy) -> dict[int, Evaluation]:
+    def _evaluations(self, check: Check, plan: Plan, policy: Policy) -> tuple[dict[int, Evaluation], bool]:
+        """Return what is known or was evaluated here, and whether there is more for a worker elsewhere."""
         rules = {rule.name: rule for rule in policy.rules}
-        cached = self._store.evaluations.find([item.key for item in plan.obligations if item.key])
-        found = {item.number: cached[item.key] for item in plan.obligations if item.key in cached}
+        keys = {item.number: [item.key] for item in plan.obligations}
+        for item in plan.obligations:
+            if rules[item.rule].runs == "elsewhere":
+                keys[item.number].append(lent_key(check, item))
+        cached = self._store.evaluations.find([key for some in keys.values() for key in some if key])
+        found = {
+            number: next(cached[key] for key in some if key in cached)
+            for number, some in keys.items()
+            if any(key in cached for key in some)
+        }
         tasks = [
             EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
             for item in plan.obligations
             if item.number not in found
         ]
-        for task, evaluation in zip(tasks, self._evaluate(repository, tasks), strict=True):
+        mine = [task for task in tasks if task.rule.runs == "here" or not self._lends]
+        for task, evaluation in zip(mine, self._evaluate(check.repository, mine), strict=True):
             self._store.evaluations.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation
-        return found
-
-
-def _count(verdict: Verdict, duration_s: float) -> None:
-    metrics.checks.labels(verdict.outcome.value).observe(duration_s)
-    strongest = {reason.rule: reason.outcome for reason in reversed(verdict.reasons)}
-    for rule in verdict.rules:
-        metrics.rules.labels(rule, strongest.get(rule, Outcome.PASS).value).inc()
-
-
-def _is_reusable(plan: Plan, evaluations: Iterable[Evaluation]) -> bool:
-    """Whether the known-verdict shortcut may answer from what was found (D5)."""
-    never = ("gate_files", "canary", "linked")
-    return (
-        all(item.key for item in plan.obligations)
-        and not any(item.kind in never for item in plan.declared)
-        and all(evaluation.is_lasting for evaluation in evaluations)
-    )
+        return found, len(mine) < len(tasks)

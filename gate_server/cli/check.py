@@ -64,7 +64,7 @@ def _through_gate(settings: Settings, asked: Mapping[str, str], wait_s: float) -
 
 
 def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Judge in this process, with lakectl's settings; the same body as a gate's."""
+    """Judge in this process, with lakectl's settings; the same body as a gate's. Nothing runs elsewhere."""
     from gate_server.app import make_judge, make_known_policies, make_services
     from gate_server.reports.json import check_json, verdict_json
     from gate_server.store.checks import COMMAND, COMMAND_LEASE_S
@@ -85,7 +85,7 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
         with leases.beating(), leases.hold(check):  # an interrupted one is handed back
             runner = Runner(services.lakefs, settings.lakefs_timeout_s)
             policies = make_known_policies(services.store, runner)
-            make_judge(services.lakefs, services.store, policies, runner).judge(check)
+            make_judge(services.lakefs, services.store, policies, runner, lends=False).judge(check)
         check = checks.get(check.id)
         verdict = checks.verdict_of(check, request.policy)
     checks.answered(request, verdict)

@@ -10,6 +10,7 @@ from flask import current_app
 from gate_server.access.failures import Failures
 from gate_server.access.tokens import Access
 from gate_server.checks.active import ActivePolicy
+from gate_server.checks.lent import LentChecks
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.readiness import Readiness
@@ -31,6 +32,7 @@ class Services:
     store: Store
     active: ActivePolicy
     checks: CheckService
+    lent: LentChecks
     waiting: Waiting
     reverts: RevertContext
     access: Access

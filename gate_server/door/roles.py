@@ -18,11 +18,15 @@ PUBLIC = frozenset(
         "web.sign_out",
     }
 )
+# Open to who holds the lease of the check in the address, by the lease's token; no other token opens them.
+LEASED = frozenset({"leases.work", "leases.renew", "leases.hand_back", "leases.hand_in"})
 NEEDS: Mapping[str, Role] = {
     "hooks.judge_merge": Role.HOOK,
     "checks.ask_ahead": Role.CHECKER,
     "checks.list_checks": Role.READER,
     "checks.one_check": Role.READER,
+    "leases.list_waiting": Role.WORKER,
+    "leases.take": Role.WORKER,
     "reverts.revert": Role.REVERTER,
     "reverts.list_reverts": Role.READER,
     "reverts.one_revert": Role.READER,

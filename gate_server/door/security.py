@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 
 from gate_server.access.roles import covers, is_everywhere, opens
 from gate_server.door.context import services
-from gate_server.door.roles import NEEDS, PUBLIC
+from gate_server.door.roles import LEASED, NEEDS, PUBLIC
 from gate_server.errors import AccessDenied, Forbidden, TooManyFailures
-from gate_server.model import Principal, Role
+from gate_server.model import Check, Principal, Role
 
 SESSION_KEY = "token_id"
 PAGES = "web."
@@ -29,6 +29,9 @@ def admit() -> Response | None:
     g.principal = None
     endpoint = request.endpoint
     if endpoint in PUBLIC:
+        return None
+    if endpoint in LEASED:
+        g.lent = _held_by_bearer(str((request.view_args or {})["check_id"]))
         return None
     if endpoint is None:  # no such page, or not by this method: machines are told after their token
         needed = next((role for path, role in MACHINES.items() if request.path.startswith(path)), None)
@@ -57,6 +60,11 @@ def admit() -> Response | None:
 def principal() -> Principal:
     """Return who is asking; only behind `admit`."""
     return cast(Principal, g.principal)
+
+
+def lent() -> Check:
+    """Return the check whose lease who is asking holds; only behind `admit`."""
+    return cast(Check, g.lent)
 
 
 def sees(repository: str, branch: str) -> bool:
@@ -120,11 +128,27 @@ def sign_in(text: str) -> bool:
     return True
 
 
-def _principal_of_bearer(needed: Role) -> Principal:
+def _bearer() -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else ""
     if not given:
         raise AccessDenied("a token is needed", "send `Authorization: Bearer ...`")
+    return given
+
+
+def _held_by_bearer(check_id: str) -> Check:
+    given = _bearer()
+    if wait_s := _wait_s():
+        raise _too_many(wait_s)
+    try:
+        return services().lent.held_by(check_id, given)
+    except AccessDenied:
+        services().failures.count(_address())
+        raise
+
+
+def _principal_of_bearer(needed: Role) -> Principal:
+    given = _bearer()
     wait_s = _wait_s()
     # lakeFS is not locked out by what others at its address do: the hook's token is looked at first.
     if wait_s and needed is not Role.HOOK:

@@ -16,6 +16,7 @@ class Role(StrEnum):
     READER = "reader"
     CHECKER = "checker"
     REVERTER = "reverter"
+    WORKER = "worker"
     ADMIN = "admin"
 
 

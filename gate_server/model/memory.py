@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from gate_server.model.plans import Plan
 from gate_server.model.results import Evaluation, Problem, Verdict
+from gate_server.model.rules import Place
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,10 @@ class Check:
     """The work of one plan: deduplicated, leased, remembered.
 
     ``attempt`` is the fencing token; ``handed_back`` says how many attempts a worker gave up unharmed.
-    ``request_id`` is that of who asked first. ``judged_commit`` is empty for a prediction. ``failure`` says
-    why there is no plan. ``verdict`` is what was decided when the check was done; waivers and time are taken
-    anew at each answer.
+    ``place`` is where who takes it next runs: elsewhere once there is a plan, and what is left of it is for a
+    worker there. ``request_id`` is that of who asked first. ``judged_commit`` is empty for a prediction.
+    ``failure`` says why nothing could be decided. ``verdict`` is what was decided when the check was done;
+    waivers and time are taken anew at each answer.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Check:
     outcome: str
     created_at: datetime
     handed_back: int = 0
+    place: Place = "here"
     request_id: str = ""
     plan: Plan | None = None
     evaluations: Mapping[int, Evaluation] = field(default_factory=dict)

@@ -64,6 +64,7 @@ class Enforcement(StrEnum):
 
 
 Consequence = Literal["pass", "warn", "fail"]
+Place = Literal["here", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Rule:
     """Which objects of which repositories and branches a suite judges.
 
     ``reference`` is the path (a folder for datasets) on the destination that a suite with `COMPARES` holds a
-    target against, the target's own where empty. ``line`` is the rule's line in the policy.
+    target against, the target's own where empty. ``runs``: who reads the data, the gate's own workers or one
+    elsewhere, which is lent the task. ``line`` is the rule's line in the policy.
     """
 
     __pydantic_config__ = STRICT
@@ -93,6 +95,7 @@ class Rule:
     required: tuple[str, ...] = ()
     linked: Literal["fail", "allow"] = "fail"
     hidden: Literal["judge", "skip"] = "judge"
+    runs: Place = "here"
     limits: Limits = field(default_factory=Limits)
     line: int = 0
 

@@ -28,6 +28,7 @@ MAY_DEFAULT = (
     "on_delete",
     "linked",
     "hidden",
+    "runs",
     "limits",
 )
 NESTED: Mapping[str, type] = {"format": Format, "limits": Limits}
@@ -100,6 +101,9 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
 def policy_digest(policy: Policy) -> str:
     """Digest of what a policy says: not of where it stands, its comments or line numbers."""
     rules = [dump(replace(rule, line=0)) for rule in policy.rules]
+    for rule in rules:  # as before there was such a choice: what was judged by these rules stays known
+        if rule["runs"] == "here":
+            del rule["runs"]
     waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
     suites = {name: suite.digest for name, suite in policy.suites.items()}
     return digest("policy-2", rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository)

@@ -101,12 +101,17 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
     """
     if verdict is None:
         waits = check.state == "queued"
+        where = " elsewhere" if check.place == "elsewhere" else ""
         return CheckReport(
             check=check,
             tone="running",
             headline="Waiting" if waits else "Running",
             effect="No verdict yet, so nothing is merged.",
-            sentence="The check waits for a worker." if waits else "The data is being read and judged.",
+            sentence=(
+                f"The check waits for a worker{where}."
+                if waits
+                else f"The data is being read and judged{', by a worker elsewhere' if where else ''}."
+            ),
             findings=(),
             remarks=(),
             sections=(),

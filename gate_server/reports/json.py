@@ -9,6 +9,8 @@ from gate_server.model import Check, Evaluation, Obligation, Outcome, Reason, Re
 from gate_server.reports.wording import visible
 
 STILL_RUNNING = "still running: merge again, the verdict will be there"
+WAITS_ELSEWHERE = "waits for a worker elsewhere: merge again when one has judged it"
+RUNS_ELSEWHERE = "still running, at a worker elsewhere: merge again, the verdict will be there"
 
 
 def verdict_json(verdict: Verdict | None, check: Check | None, report_url: str) -> dict[str, Any]:
@@ -24,10 +26,16 @@ def verdict_json(verdict: Verdict | None, check: Check | None, report_url: str) 
         "verdict": verdict.outcome.value if verdict else "",
         "check": check.id if check else "",
         "report": report_url,
-        "summary": visible(verdict.summary) if verdict else STILL_RUNNING,
-        "reasons": [reason_line(reason) for reason in verdict.reasons] if verdict else [STILL_RUNNING],
+        "summary": visible(verdict.summary) if verdict else _not_yet(check),
+        "reasons": [reason_line(reason) for reason in verdict.reasons] if verdict else [_not_yet(check)],
         "rules": list(verdict.rules) if verdict else [],
     }
+
+
+def _not_yet(check: Check | None) -> str:
+    if check is None or check.place == "here":
+        return STILL_RUNNING
+    return WAITS_ELSEWHERE if check.state == "queued" else RUNS_ELSEWHERE
 
 
 def reason_line(reason: Reason) -> str:
@@ -63,6 +71,7 @@ def check_json(
                 "source_commit",
                 "source_name",
                 "state",
+                "place",
                 "policy_digest",
                 "created_at",
                 "finished_at",

@@ -8,27 +8,47 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Engine, Row, and_, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from gate_server.model import Candidate, Check, Evaluation, Outcome, Plan, Problem, Verdict, dump, load
+from gate_server.model import (
+    Candidate,
+    Check,
+    Evaluation,
+    Outcome,
+    Place,
+    Plan,
+    Problem,
+    Verdict,
+    dump,
+    load,
+)
 from gate_server.store.database import reading
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
 
-_COLUMNS = [checks.c[item.name] for item in fields(Check)]
+COLUMNS = [checks.c[item.name] for item in fields(Check)]
 # Queued, or of a worker that let its lease run out.
-_FREE = or_(
+FREE = or_(
     checks.c.state == "queued", and_(checks.c.state == "running", checks.c.lease_until < database_time())
 )
 
 COMMAND = "cli@"  # how a worker is called that is a command's own process
 COMMAND_LEASE_S = 20.0
+ELSEWHERE_WAIT_S = 3600.0
+# An attempt that did no harm does not count; a worker elsewhere is waited for from now on.
+HANDED_BACK = {
+    "state": "queued",
+    "worker": "",
+    "lease_until": case((checks.c.place == "elsewhere", database_time()), else_=None),
+    "lease_digest": None,
+    "handed_back": checks.c.handed_back + 1,
+}
 
 
 @dataclass(frozen=True)
 class Queue:
-    """How many checks wait and run, and for how long the oldest one waits."""
+    """How many checks wait and run at one place, and for how long the oldest one waits."""
 
     queued: int
     running: int
@@ -122,22 +142,29 @@ class Checks:
 
     def listed(self, *, repository: str = "", limit: int = 100) -> list[Check]:
         """Return the newest checks, without their evaluations."""
-        columns = [column for column in _COLUMNS if column.name not in ("evaluations", "plan")]
+        columns = [column for column in COLUMNS if column.name not in ("evaluations", "plan")]
         query = select(*columns).order_by(checks.c.created_at.desc(), checks.c.id).limit(limit)
         if repository:
             query = query.where(checks.c.repository == repository)
         with reading(self._engine) as connection:
-            return [_check(row) for row in connection.execute(query)]
+            return [as_check(row) for row in connection.execute(query)]
 
-    def claim(self, worker: str, lease_s: float) -> Check | None:
+    def claim(self, worker: str, lease_s: float, elsewhere_wait_s: float = ELSEWHERE_WAIT_S) -> Check | None:
         """Take the oldest check that is free, for `lease_s` seconds of the database's clock.
 
         Free is what is queued, and what a worker let its lease run out of. The raised `attempt` is the
-        fencing token.
+        fencing token. A check whose place is elsewhere is left to workers there for `elsewhere_wait_s`
+        seconds; whoever gets it here then is to end it.
         """
+        left = and_(
+            checks.c.place == "elsewhere",
+            checks.c.state != "done",
+            checks.c.lease_until < database_time(-elsewhere_wait_s),
+        )
+        free = or_(and_(checks.c.place == "here", FREE), left)
         oldest = (
             select(checks.c.id)
-            .where(_FREE)
+            .where(free)
             .order_by(checks.c.created_at, checks.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -145,28 +172,29 @@ class Checks:
         )
         taken = (
             update(checks)
-            .where(checks.c.id == oldest, _FREE)
+            .where(checks.c.id == oldest, free)
             .values(
                 state="running",
                 attempt=checks.c.attempt + 1,
                 worker=worker,
                 lease_until=database_time(lease_s),
+                lease_digest=None,
                 started_at=database_time(),
             )
-            .returning(*_COLUMNS)
+            .returning(*COLUMNS)
         )
         with reading(self._engine) as connection:  # looking costs no write lock
-            if connection.execute(select(checks.c.id).where(_FREE).limit(1)).first() is None:
+            if connection.execute(select(checks.c.id).where(free).limit(1)).first() is None:
                 return None
         with self._engine.begin() as connection:
             row = connection.execute(taken).first()
-        return _check(row) if row else None
+        return as_check(row) if row else None
 
     def renew(self, held: Mapping[str, int], lease_s: float) -> set[str]:
         """Hold checks (id -> attempt) for another `lease_s` seconds; return those that are still held."""
         query = (
             update(checks)
-            .where(_held(held))
+            .where(held_by(held))
             .values(lease_until=database_time(lease_s))
             .returning(checks.c.id)
         )
@@ -175,16 +203,15 @@ class Checks:
 
     def hand_back(self, held: Mapping[str, int]) -> int:
         """Put checks (id -> attempt) back unharmed: the attempt does not count; return how many."""
-        query = update(checks).where(_held(held))
-        back = {"state": "queued", "worker": "", "lease_until": None, "handed_back": checks.c.handed_back + 1}
+        query = update(checks).where(held_by(held)).values(**HANDED_BACK)
         with self._engine.begin() as connection:
-            return connection.execute(query.values(**back)).rowcount
+            return connection.execute(query).rowcount
 
-    def queue(self) -> Queue:
+    def queue(self, place: Place = "here") -> Queue:
         """Return how the queue stands."""
         query = (
             select(checks.c.state, func.count(), func.min(checks.c.created_at), database_time())
-            .where(checks.c.state != "done")
+            .where(checks.c.state.in_(("queued", "running")), checks.c.place == place)
             .group_by(checks.c.state)
         )
         with reading(self._engine) as connection:
@@ -209,6 +236,7 @@ class Checks:
         result = {
             "state": "done",
             "lease_until": None,
+            "lease_digest": None,
             "open_key": None,
             "outcome": verdict.outcome.value,
             "verdict": dump(verdict),
@@ -218,7 +246,7 @@ class Checks:
             "reusable": reusable,
             "lakefs_calls": lakefs_calls,
         }
-        query = update(checks).where(_held({check.id: check.attempt})).values(**result)
+        query = update(checks).where(held_by({check.id: check.attempt})).values(**result)
         with self._engine.begin() as connection:
             finished_at = connection.execute(select(database_time())).scalar_one()
             taken_s = (finished_at - (check.started_at or check.created_at)).total_seconds()
@@ -232,13 +260,14 @@ class Checks:
             return set(connection.execute(query).scalars())
 
     def _first(self, condition: ColumnElement[bool]) -> Check | None:
-        query = select(*_COLUMNS).where(condition).order_by(checks.c.created_at.desc()).limit(1)
+        query = select(*COLUMNS).where(condition).order_by(checks.c.created_at.desc()).limit(1)
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
-        return _check(row) if row else None
+        return as_check(row) if row else None
 
 
-def _held(held: Mapping[str, int]) -> ColumnElement[bool]:
+def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:
+    """Say which checks these are (id -> attempt), as long as they run."""
     return and_(tuple_(checks.c.id, checks.c.attempt).in_(list(held.items())), checks.c.state == "running")
 
 
@@ -250,7 +279,8 @@ def _open_key(candidate: Candidate, policy_digest: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _check(row: Row[tuple[object, ...]]) -> Check:
+def as_check(row: Row[tuple[object, ...]]) -> Check:
+    """Return a row as a check."""
     data = dict(row._mapping)
     data["evaluations"] = {int(number): value for number, value in (data.get("evaluations") or {}).items()}
     return load(Check, data)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
+from gate_server.store.lent import Lent
 from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
@@ -21,6 +22,7 @@ class Store:
 
     engine: Engine
     checks: Checks
+    lent: Lent
     asks: Asks
     evaluations: Evaluations
     policies: Policies
@@ -45,6 +47,7 @@ def open_store(database_url: str) -> Store:
     return Store(
         engine,
         Checks(engine),
+        Lent(engine),
         Asks(engine),
         Evaluations(engine),
         Policies(engine),

@@ -49,7 +49,10 @@ checks = Table(
         "handed_back", Integer, nullable=False, server_default="0"
     ),  # attempts that a worker gave up unharmed
     Column("worker", String(128), nullable=False),
-    Column("lease_until", Time),  # by the database's clock; of a check that runs
+    Column("place", String(16), nullable=False, server_default="here"),  # of its next worker: or elsewhere
+    # By the database's clock; of a check that runs. Of one that waits for a worker elsewhere: since when.
+    Column("lease_until", Time),
+    Column("lease_digest", ID),  # SHA-256 of the lease's token, of a check that runs elsewhere
     Column("open_key", ID),  # digest of what it judges while it is not done: two asks at once make one check
     Column("reusable", Boolean, nullable=False),
     Column("outcome", String(8), nullable=False),
@@ -62,7 +65,7 @@ checks = Table(
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
     Column("finished_at", Time),
-    Index("ix_checks_queue", "state", "created_at"),
+    Index("ix_checks_queue", "state", "place", "created_at"),
     Index("ix_checks_known", "repository", "base_metarange", "judged_metarange", "policy_digest"),
     Index("uq_checks_open_key", "open_key", unique=True),
 )

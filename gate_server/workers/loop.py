@@ -12,9 +12,10 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from gate_server.checks.remembering import died_too_often, give_up, nobody_took
 from gate_server.errors import GateError
-from gate_server.model import Check, Problem, Verdict
-from gate_server.policy.decide import could_not_tell
+from gate_server.model import Check, Problem
+from gate_server.store.checks import ELSEWHERE_WAIT_S
 from gate_server.store.store import Store
 from gate_server.telemetry.metrics import taken_over
 from gate_server.workers.leases import Leases
@@ -46,17 +47,20 @@ class Worker:
         How long a check stays this worker's without a heartbeat, seconds.
     most_attempts
         How often a check is tried whose workers die; then it ends as an ERROR.
+    elsewhere_wait_s
+        For how long a check waits for a worker elsewhere; then it ends as an ERROR.
     """
 
     def __init__(
         self,
         store: Store,
-        judge: Callable[[Check], Verdict],
+        judge: Callable[[Check], object],
         upkeep: Callable[[], object],
         *,
         look_at_policies: Callable[[], object] = lambda: None,
         lease_s: float,
         most_attempts: int,
+        elsewhere_wait_s: float = ELSEWHERE_WAIT_S,
         threads: int = 2,
     ) -> None:
         self.name = worker_name()
@@ -66,6 +70,7 @@ class Worker:
         self._upkeep = upkeep
         self._look_at_policies = look_at_policies
         self._most_attempts = most_attempts
+        self._elsewhere_wait_s = elsewhere_wait_s
         self._leases = Leases(store.checks, lease_s, lambda: store.workers.beat(self.name, lease_s))
         self._stop = threading.Event()
         self._threads = threads
@@ -108,7 +113,7 @@ class Worker:
     def _work(self) -> None:
         while not self._stop.is_set():
             try:
-                check = self._checks.claim(self.name, self._leases.lease_s)
+                check = self._checks.claim(self.name, self._leases.lease_s, self._elsewhere_wait_s)
                 if check is None:
                     self._stop.wait(POLL_S)
                 else:
@@ -120,31 +125,20 @@ class Worker:
 
     def _take(self, check: Check) -> None:
         tries = check.attempt - check.handed_back
-        if tries > 1:
+        if tries > 1 and check.place == "here":
             taken_over.inc()
             log.warning("check taken over", check=check.id, attempt=check.attempt)
         with self._leases.hold(check):
-            if tries > self._most_attempts:
-                self._give_up(check)
+            if check.place == "elsewhere":
+                self._give_up(check, nobody_took(self._elsewhere_wait_s))
+            elif tries > self._most_attempts:
+                self._give_up(check, died_too_often(self._most_attempts))
             else:
                 self._judge(check)
 
-    def _give_up(self, check: Check) -> None:
-        problem = Problem(
-            "gave_up",
-            f"gave up after {self._most_attempts} attempts: each time the worker died or lost its lease",
-            "the gate's log says more; then ask again",
-        )
-        self._checks.finish(
-            check,
-            verdict=could_not_tell(problem),
-            plan=None,
-            evaluations={},
-            failure=problem,
-            reusable=False,
-            lakefs_calls=0,
-        )
-        log.error("check given up for good", check=check.id, attempts=self._most_attempts)
+    def _give_up(self, check: Check, problem: Problem) -> None:
+        give_up(self._checks, check, problem)
+        log.error("check given up for good", check=check.id, reason=problem.message)
 
     def _repeat(self, name: str, call: Callable[[], object], every_s: float) -> None:
         while True:

@@ -26,7 +26,7 @@ from gate_server.access import tokens as access
 from gate_server.access.tokens import make_token
 from gate_server.app import create_app, make_services
 from gate_server.door.context import Services
-from gate_server.door.roles import NEEDS, PUBLIC
+from gate_server.door.roles import LEASED, NEEDS, PUBLIC
 from gate_server.model import Candidate, Check, Commit, Revert, Role, Scope
 from gate_server.settings import read_settings
 from gate_server.store.times import now
@@ -64,9 +64,12 @@ EXPECTED: dict[Role, set[str]] = {
     Role.READER: READS,
     Role.CHECKER: READS | {"POST /api/v1/checks"},
     Role.REVERTER: READS | {"POST /api/v1/reverts"},
+    Role.WORKER: READS | {"GET /api/v1/leases", "POST /api/v1/checks/<string:check_id>/lease"},
     Role.ADMIN: READS
     | {
         "POST /api/v1/checks",
+        "GET /api/v1/leases",
+        "POST /api/v1/checks/<string:check_id>/lease",
         "POST /api/v1/reverts",
         "POST /api/v1/registrations",
         "PUT /api/v1/installations",
@@ -75,6 +78,13 @@ EXPECTED: dict[Role, set[str]] = {
         "POST /api/v1/tokens",
         "DELETE /api/v1/tokens/<string:token_id>",
     },
+}
+# By the token of a lease alone, whatever role another token has.
+OF_LEASES = {
+    "GET /api/v1/checks/<string:check_id>/lease",
+    "PUT /api/v1/checks/<string:check_id>/lease",
+    "DELETE /api/v1/checks/<string:check_id>/lease",
+    "POST /api/v1/checks/<string:check_id>/results",
 }
 OPEN = {
     "GET /healthz",
@@ -150,10 +160,11 @@ def routes(services: Services) -> dict[str, str]:
 
 def test_every_route_has_a_role_or_is_open_on_purpose(services: Services) -> None:
     found = routes(services)
-    assert set(found.values()) == set(NEEDS) | PUBLIC
-    assert not set(NEEDS) & PUBLIC
+    assert set(found.values()) == set(NEEDS) | PUBLIC | LEASED
+    assert len(set(NEEDS) | PUBLIC | LEASED) == len(NEEDS) + len(PUBLIC) + len(LEASED)
+    assert {route for route, endpoint in found.items() if endpoint in LEASED} == OF_LEASES
     assert {route for route, endpoint in found.items() if endpoint in PUBLIC} == OPEN
-    assert set(found) == OPEN | set().union(*EXPECTED.values())
+    assert set(found) == OPEN | OF_LEASES | set().union(*EXPECTED.values())
 
 
 @pytest.mark.parametrize("role", Role)
@@ -174,6 +185,8 @@ def test_each_role_opens_what_it_should_and_nothing_else(services: Services, rol
             assert answer.location.startswith("/sign-in")
         elif answer.status_code == 403:
             assert code(answer) == "forbidden"
+        elif endpoint in LEASED:
+            assert (answer.status_code, code(answer)) == (401, "access_denied")
         else:
             assert answer.status_code in (200, 404, 422), (route, answer.text)
             opened.add(route)
@@ -182,7 +195,10 @@ def test_each_role_opens_what_it_should_and_nothing_else(services: Services, rol
 
 
 @pytest.mark.parametrize("given", ["", "wrong", "gate_" + "0" * 16 + "_" + "0" * 64])
-def test_without_a_token_nothing_opens_but_what_is_open_on_purpose(services: Services, given: str) -> None:
+def test_without_a_token_nothing_opens_but_what_is_open_on_purpose(
+    services_with: MakeServices, given: str
+) -> None:
+    services = services_with(failures_per_min=1000)
     machine = client(services, given)
     for route, endpoint in routes(services).items():
         method, _, rule = route.partition(" ")

@@ -121,6 +121,19 @@ def test_aliases_that_grow_and_depths_are_refused(rules: str) -> None:
     assert len(said) < 10
 
 
+def test_where_a_rule_runs_is_a_part_of_the_policy() -> None:
+    """What was judged by rules that say nothing of it stays known."""
+    here, elsewhere = (
+        read(GOOD.replace("    limits:", f"    runs: {place}\n    limits:"))
+        for place in ("here", "elsewhere")
+    )
+    assert here.digest == read(GOOD).digest != elsewhere.digest
+    assert read(GOOD.replace("defaults:", "defaults:\n  runs: elsewhere")).rules[0].runs == "elsewhere"
+    assert (
+        "'here' or 'elsewhere'" in findings(GOOD.replace("    limits:", "    runs: prefect\n    limits:"))[0]
+    )
+
+
 def test_what_cannot_be_opened_is_said() -> None:
     def refuse(name: str) -> bytes:
         raise PermissionError(13, "Permission denied", name)

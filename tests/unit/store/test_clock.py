@@ -28,6 +28,7 @@ ALLOWED = {
     "access/tokens.py": "expiry and last use of tokens",
     "checks/active.py": "since when a policy is asked by",
     "checks/judge.py": "expiry of waivers",
+    "checks/lent.py": "expiry of waivers",
     "checks/service.py": "expiry of waivers",
     "cli/env.py": "what is said of an environment's end",
     "store/policies.py": "when a policy was kept",
