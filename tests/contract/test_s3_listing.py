@@ -88,6 +88,17 @@ def test_pages(s3: S3, version: str, amount: int) -> None:
     }
 
 
+def test_the_type_of_answers(s3: S3) -> None:
+    for accept, type_ in (
+        (None, "application/xml"),
+        ("text/xml, */*", "text/xml"),
+        ("*/*", "text/xml; charset=utf-8"),
+    ):
+        headers = {"accept": accept} if accept else {}
+        request = s3.signed("GET", s3.url(prefix="main/"), headers=headers)
+        assert s3.send(request).headers["content-type"] == type_
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_what_a_listing_tells(s3: S3, version: str) -> None:
     text = listing(s3, version, prefix="main/d", delimiter="/", max_keys="2", encoding_type="url")

@@ -52,6 +52,14 @@ def test_wrong_keys(s3: S3) -> None:
             assert code(s3.send(request), 403) == answer
 
 
+def test_a_refused_body_does_not_stand_in_the_way(s3: S3) -> None:
+    wrong = Credentials(s3.credentials.access_key, "wrong")
+    for size_bytes in (0, 1000, 1 << 20, 20 << 20):
+        request = s3.signed("PUT", s3.url("main/refused"), bytes(size_bytes), credentials=wrong)
+        assert code(s3.send(request), 403) == "SignatureDoesNotMatch"
+        assert s3.call("GET", "main/a").content == b"hello"
+
+
 def test_what_is_signed_cannot_be_changed(s3: S3) -> None:
     request = s3.signed("PUT", s3.url("main/refused"), b"x", {"x-amz-meta-a": "1"})
     elsewhere = httpx.Request("PUT", s3.url("main/refused2"), headers=request.headers, content=b"x")
