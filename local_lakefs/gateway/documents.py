@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
-Content = "str | int | bool | list[Node]"
 Node = tuple[str, "str | int | bool | list[Node]"]
 
 MAX_ELEMENTS = 100_000

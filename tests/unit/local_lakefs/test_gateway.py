@@ -16,7 +16,7 @@ import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import run_wsgi_app
 
@@ -234,3 +234,50 @@ def test_a_document_over_the_limit(gateway: Gateway) -> None:
     status, answer = ask(gateway, "POST", "repo", body, delete="")
     assert (status.split()[0], "<Code>EntityTooLarge</Code>" in answer) == ("400", True)
     assert ask(gateway, "GET", "repo/main/a")[1] == "kept"
+
+
+LATIN = st.text(st.characters(max_codepoint=0xFF), max_size=30)
+CREDENTIAL = st.sampled_from(["AKIA/20261121/us-east-1/s3/aws4_request", "AKIA/2026", ""]) | LATIN
+AUTHORIZATION = st.builds(
+    "AWS4-HMAC-SHA256 Credential={}, SignedHeaders={}, Signature={}".format,
+    CREDENTIAL,
+    st.sampled_from(["host", "host;x-amz-date", ";;", ""]) | LATIN,
+    st.sampled_from(["0" * 64, "0"]) | LATIN,
+)
+PARAMETERS = st.dictionaries(
+    st.sampled_from(
+        ["Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires", "Nonsense"]
+    ).map("X-Amz-{}".format),
+    st.sampled_from(["AWS4-HMAC-SHA256", "20261121T120000Z", "60", "host", "%FF%80", "+"]) | CREDENTIAL,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH", "\xff"]),
+    LATIN,
+    PARAMETERS,
+    st.sampled_from(["", "AWS4"]) | AUTHORIZATION,
+    st.dictionaries(st.sampled_from(["HTTP_X_AMZ_DATE", "HTTP_X_AMZ_CONTENT_SHA256", "HTTP_DATE"]), LATIN),
+)
+def test_whatever_is_claimed_is_refused(
+    gateway: Gateway,
+    method: str,
+    path: str,
+    query: dict[str, str],
+    authorization: str,
+    headers: dict[str, str],
+) -> None:
+    if not authorization:  # signed by query
+        query.setdefault("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
+        query["X-Amz-Credential"] = query.get("X-Amz-Credential") or "AKIA"
+    environ = headers | {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": f"/{path}",
+        "QUERY_STRING": "&".join(f"{name}={value}" for name, value in query.items()),
+        "HTTP_AUTHORIZATION": authorization,
+        "HTTP_HOST": "host",
+        "wsgi.input": io.BytesIO(),
+    }
+    _, status, _ = run_wsgi_app(gateway, environ)
+    assert status[:3] in ("400", "403")
