@@ -19,6 +19,14 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=Path, help="a folder for each repository to begin with, its files on main"
     )
+    parser.add_argument(
+        "--import-from",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="let files under DIR be imported (local:///DIR/...); may be given again",
+    )
     parser.add_argument("--ready-file", type=Path, help="written as JSON once the server listens")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args()
@@ -34,6 +42,7 @@ def main() -> None:
             host=arguments.host,
             port=arguments.port,
             allow_lua_http=arguments.allow_lua_http,
+            import_from=tuple(arguments.import_from),
             seed=arguments.seed.resolve() if arguments.seed else None,
             end_with_stdin=arguments.end_with_stdin,
             ready_file=arguments.ready_file.resolve() if arguments.ready_file else None,

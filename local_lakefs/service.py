@@ -18,6 +18,7 @@ from typing import IO
 
 from local_lakefs.actions import ActionsService
 from local_lakefs.errors import BadRequest
+from local_lakefs.imports import Imports
 from local_lakefs.storage.database import Database
 from local_lakefs.storage.objects import ObjectFiles
 from local_lakefs.versioning.hooks import Hooks
@@ -53,6 +54,8 @@ class LocalLakeFS:
         The keys of the server (``LAKECTL_CREDENTIALS_*``), and what hooks may read (``LAKEFSACTION_*``).
     allow_lua_http : bool
         Whether Lua hooks may use ``net/http``, as lakeFS's ``actions.lua.net_http_enabled``.
+    import_from : tuple of Path
+        Folders whose files may be imported, as lakeFS's ``blockstore.local.allowed_external_prefixes``.
 
     Raises
     ------
@@ -60,15 +63,26 @@ class LocalLakeFS:
         Another server uses the directory.
     """
 
-    def __init__(self, directory: Path, env: Mapping[str, str], *, allow_lua_http: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        env: Mapping[str, str],
+        *,
+        allow_lua_http: bool = False,
+        import_from: tuple[Path, ...] = (),
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(directory)
         self.credentials = load_credentials(directory, env)
         database = Database(directory / "lakefs.db")
-        self.objects = ObjectFiles(directory / "objects")
-        self.repositories = Repositories(database, str(directory.resolve() / "objects"))
+        external = tuple(folder.resolve() for folder in import_from)
+        self.objects = ObjectFiles(directory / "objects", external)
+        self.repositories = Repositories(
+            database, str(directory.resolve() / "objects"), tuple(str(folder) for folder in external)
+        )
         self.actions = ActionsService(directory / "actions.db", env, lua_http=allow_lua_http)
         self.hooks = Hooks(self.actions, self.objects, USERNAME)
+        self.imports = Imports(self.objects, self.hooks)
         self._addresses = _Addresses()
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class Options:
 
     ``port`` 0 takes a free one; ``ready_file`` gets JSON once the server listens; with ``end_with_stdin`` the
     server ends when its standard input does, however the process that holds the other end came to an end.
-    ``seed`` is a folder of repositories, see ``seeding``.
+    ``seed`` is a folder of repositories, see ``seeding``; ``import_from`` are folders to import from.
     """
 
     directory: Path
@@ -44,6 +44,7 @@ class Options:
     ready_file: Path | None = None
     end_with_stdin: bool = False
     seed: Path | None = None
+    import_from: tuple[Path, ...] = ()
 
 
 class Application(BaseApplication):  # type: ignore[misc]
@@ -82,7 +83,10 @@ class Application(BaseApplication):  # type: ignore[misc]
         from local_lakefs.seeding import seed
 
         self._server = LocalLakeFS(
-            self._options.directory, os.environ, allow_lua_http=self._options.allow_lua_http
+            self._options.directory,
+            os.environ,
+            allow_lua_http=self._options.allow_lua_http,
+            import_from=self._options.import_from,
         )
         if self._options.seed is not None:
             seed(self._server, self._options.seed, USERNAME)

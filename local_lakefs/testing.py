@@ -55,6 +55,7 @@ def lakefs_server(
     allow_lua_http: bool = False,
     port: int = 0,
     seed: Path | None = None,
+    import_from: tuple[Path, ...] = (),
 ) -> Iterator[RunningServer]:
     """Run an embedded lakeFS in ``directory`` until the block ends.
 
@@ -70,6 +71,8 @@ def lakefs_server(
         0 takes a free one.
     seed : Path, optional
         A folder for each repository to begin with; its files become the first commit of ``main``.
+    import_from : tuple of Path
+        Folders whose files may be imported (``local:///PATH``).
 
     Raises
     ------
@@ -87,6 +90,8 @@ def lakefs_server(
             command.append("--allow-lua-http")
         if seed is not None:
             command += ["--seed", str(seed)]
+        for folder in import_from:
+            command += ["--import-from", str(folder)]
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
             _wait(process, ready_file, directory / "server.log")

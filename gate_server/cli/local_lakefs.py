@@ -25,9 +25,22 @@ from gate_server.cli.ports import usable_port
     help="A folder for each repository to begin with; its files become the first commit of main.",
 )
 @click.option(
+    "--import-from",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Let files under it be imported (local:///PATH).",
+)
+@click.option(
     "--host", default="127.0.0.1", show_default=True, help="Beyond loopback only with keys that are set."
 )
-def command(directory: Path, port: int, allow_lua_http: bool, seed: Path | None, host: str) -> None:
+def command(
+    directory: Path,
+    port: int,
+    allow_lua_http: bool,
+    seed: Path | None,
+    import_from: tuple[Path, ...],
+    host: str,
+) -> None:
     """Run the embedded lakeFS on this machine, for trying out, tests and offline work. Not for production.
 
     Its keys are LAKECTL_CREDENTIALS_ACCESS_KEY_ID and LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY when these are
@@ -44,5 +57,6 @@ def command(directory: Path, port: int, allow_lua_http: bool, seed: Path | None,
     arguments = [sys.executable, "-m", "local_lakefs", "--dir", str(directory), "--port", str(chosen)]
     arguments += ["--host", host]
     arguments += ["--allow-lua-http"] if allow_lua_http else []
+    arguments += [word for folder in import_from for word in ("--import-from", str(folder.resolve()))]
     arguments += ["--seed", str(seed)] if seed is not None else []
     os.execv(sys.executable, arguments)  # noqa: S606 - takes this process's place: signals and exit code are its own

@@ -16,6 +16,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     branches,
     commits,
     config,
+    imports,
     internal,
     metadata,
     objects,

@@ -59,6 +59,9 @@ class Body:
         values = self._values.get(name)
         return None if values is None else Body(values)
 
+    def inners(self, name: str) -> list[Body]:
+        return [Body(values) for values in self._values.get(name) or []]
+
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None
 

@@ -28,7 +28,7 @@ def storage_config() -> dict[str, Any]:
         "pre_sign_support": False,
         "pre_sign_support_ui": False,
         "pre_sign_multipart_upload": False,
-        "import_support": False,
+        "import_support": True,
         "import_validity_regex": "^local://",
     }
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from local_lakefs.errors import Gone
+from local_lakefs.errors import Forbidden, Gone
 
 CHUNK_BYTES = 1 << 20
+EXTERNAL = "local:///"
 WORTH_A_THREAD_BYTES = 1 << 18
 
 
@@ -67,14 +68,27 @@ class _Checksum:
 
 
 class ObjectFiles:
-    """Files under one directory, named by a digest of their physical address."""
+    """Files under one directory, named by a digest of their physical address.
 
-    def __init__(self, directory: Path) -> None:
+    Those of ``external`` folders, which were imported, lie where their address says (``local:///PATH``).
+    """
+
+    def __init__(self, directory: Path, external: tuple[Path, ...] = ()) -> None:
         self._directory = directory
+        self._external = external
         self._incoming = directory / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
         for leftover in self._incoming.iterdir():
             leftover.unlink()
+
+    def path_of(self, address: str) -> Path:
+        """Return where an address's bytes lie, or would lie; raises Forbidden where they may not be read."""
+        if not address.startswith(EXTERNAL):
+            return self._file(address)
+        path = Path(address.removeprefix(EXTERNAL[:-1]))
+        if not any(path.resolve().is_relative_to(folder) for folder in self._external):
+            raise Forbidden("forbidden")
+        return path
 
     def _file(self, address: str) -> Path:
         digest = hashlib.sha256(address.encode()).hexdigest()
@@ -137,7 +151,7 @@ class ObjectFiles:
     def open(self, address: str) -> IO[bytes]:
         """Open an object's bytes; raises Gone when there are none under this address."""
         try:
-            return self._file(address).open("rb")
+            return self.path_of(address).open("rb")
         except FileNotFoundError:
             raise Gone("No data") from None
 

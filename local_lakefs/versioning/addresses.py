@@ -17,10 +17,14 @@ DATA = "data/"
 
 @dataclass(frozen=True)
 class Namespace:
-    """A repository's storage namespace. ``directory`` is the absolute path of the object files."""
+    """A repository's storage namespace.
+
+    ``directory`` is the absolute path of the object files, ``external`` those of folders to import from.
+    """
 
     uri: str
     directory: str
+    external: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -41,7 +45,11 @@ class Namespace:
         if not self.is_local:
             return address
         inside = f"{LOCAL}{self.directory}/"
-        if not address.startswith(inside) or ".." in address.split("/"):
+        if ".." in address.split("/"):
+            raise Forbidden("forbidden")
+        if any(f"{address}/".startswith(f"{LOCAL}{folder}/") for folder in self.external):
+            return address
+        if not address.startswith(inside):
             raise Forbidden("forbidden")
         return LOCAL + address.removeprefix(inside)
 

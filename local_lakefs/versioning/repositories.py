@@ -40,11 +40,12 @@ class Repository:
 
 
 class Repositories:
-    """All repositories. ``directory`` is the absolute path of the object files."""
+    """All repositories. ``directory`` and ``external`` as in ``Namespace``."""
 
-    def __init__(self, database: Database, directory: str) -> None:
+    def __init__(self, database: Database, directory: str, external: tuple[str, ...] = ()) -> None:
         self._database = database
         self._directory = directory
+        self._external = external
         self._lock = threading.Lock()
         self._ranges: dict[int, RangeStore] = {}
 
@@ -91,7 +92,7 @@ class Repositories:
         return Repository(
             uid=uid,
             id=row["id"],
-            namespace=Namespace(row["storage_namespace"], self._directory),
+            namespace=Namespace(row["storage_namespace"], self._directory, self._external),
             default_branch=row["default_branch"],
             creation_date=row["creation_date"],
             read_only=bool(row["read_only"]),
