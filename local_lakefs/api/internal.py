@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from urllib.parse import quote
 
 from flask import Flask
@@ -14,12 +14,18 @@ from local_lakefs.actions.model import HookRefused
 from local_lakefs.service import Credentials
 
 ANSWER_LIMIT_BYTES = 16 << 20  # a script's own memory is limited, too
+NESTED_LIMIT = 4  # a script's call may run hooks, whose scripts may call; each is a process
+
+_nested: ContextVar[int] = ContextVar("nested", default=0)
 
 
 def endpoint(app: Flask, prefix: str, credentials: Credentials) -> Ask:
     """Make a function that answers calls by `app`, through the same door as all others."""
 
     def answer(call: Call) -> tuple[int, bytes]:
+        if _nested.get() >= NESTED_LIMIT:
+            raise HookRefused(f"hooks that call hooks: more than {NESTED_LIMIT} deep")
+        _nested.set(_nested.get() + 1)
         path = posixpath.normpath("/".join((prefix, *call.path)))
         builder = EnvironBuilder(
             method=call.method,

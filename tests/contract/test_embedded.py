@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from local_lakefs.testing import RunningServer, lakefs_server
-from tests.contract.action_files import lua, ready_to_merge
+from tests.contract.action_files import FOLDER, action, lua, ready_to_merge
 from tests.contract.harness import Lakefs, Repository, refused, success
 from tests.contract.s3 import S3
 
@@ -42,6 +42,18 @@ def test_lua_gets_no_object_that_is_too_large_for_it(embedded: Lakefs) -> None:
     repo.commit_files("work", {"large": bytes(17 << 20)})
     message = refused(repo.try_merge("work"), 412)
     assert "large is larger than 16777216 bytes: the embedded lakeFS gives a script no more" in message
+
+
+def test_hooks_that_call_themselves_come_to_an_end(embedded: Lakefs) -> None:
+    script = """
+    local status, answer = require("lakefs").create_tag(action.repository_id, "main", action.tag_id .. "x")
+    if status ~= 201 then require("hook").fail(answer.message) end
+    """
+    files = {FOLDER + "tag.yaml": action("tag", ["pre-create-tag"], lua("tag_more", script))}
+    repo = embedded.create_repository(files=files)
+    message = refused(repo.request("POST", "tags", json={"id": "v", "ref": "main"}), 412)
+    assert "hooks that call hooks: more than 4 deep" in message
+    assert repo.pages("tags") == []
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
