@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http.client import responses
 
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -50,6 +51,7 @@ def create_app(server: LocalLakeFS) -> Flask:
             provide_automatic_options=False,
         )
     app.before_request(lambda: watch(request.environ))
+    app.after_request(_reason_as_lakefs)
     app.add_url_rule("/healthcheck", view_func=lambda: Response(status=204))
     app.register_error_handler(LakeFSError, _refuse)
     app.register_error_handler(RunNotFound, lambda error: (jsonify(message=str(error)), 404))
@@ -83,6 +85,12 @@ def _authenticate(server: LocalLakeFS) -> None:
         raise Unauthorized(UNAUTHENTICATED)
     if not server.credentials.admit(given.username or "", given.password or ""):
         raise Unauthorized(UNAUTHENTICATED)
+
+
+def _reason_as_lakefs(response: Response) -> Response:
+    """Write "Not Found", as Go does and lakectl shows, where Werkzeug writes "NOT FOUND"."""
+    response.status = f"{response.status_code} {responses.get(response.status_code, '')}"
+    return response
 
 
 def _refuse(error: LakeFSError) -> ResponseReturnValue:
