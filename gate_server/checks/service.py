@@ -18,6 +18,7 @@ from gate_server.lakefs.listings import Listings
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import answer, could_not_tell, decide
 from gate_server.policy.document import PolicyErrors
+from gate_server.reports.wording import visible
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -202,4 +203,5 @@ class CheckService:
 
 
 def _answer(verdict: Verdict) -> Answer:
-    return Answer(answer(verdict)[0], verdict.outcome.value, verdict.summary)
+    # What a worker elsewhere told may hold what no database keeps as text.
+    return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary))

@@ -45,6 +45,7 @@ from tests.e2e.harness import (
     until,
 )
 from tests.e2e.holding import Way, holding_way
+from tests.e2e.test_pages import sign_in
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 POLICY = """\
@@ -371,6 +372,29 @@ def test_what_is_no_result_is_refused_and_nothing_is_written(place: Place, world
     assert place.hand_in(lease, work="0" * 64).status_code == 409
     assert place.row(world)["state"] == "running"
     assert place.hand_in(lease).json()["allowed"] is True
+
+
+def test_text_that_no_database_keeps_is_told_in_writing(place: Place, world: World) -> None:
+    event = an_event(world, large__a=GOOD)
+    place.post(event)
+    lease = place.lease(world)
+    (evaluation,) = passing(place.work(lease)).values()
+    hostile = "\x00\ud800\u202e<script>"
+    results = tuple(
+        replace(one, success=False, message=hostile, column=hostile, detail={hostile: hostile})
+        for one in evaluation.results
+    )
+    told = place.hand_in(
+        lease, evaluations=pack({0: replace(evaluation, results=results, columns=(hostile,))})
+    )
+    assert told.status_code == 200, told.text
+    answer = place.post(event)
+    assert (answer.status_code, "\\u0000\\ud800\\u202e" in answer.json()["summary"]) == (412, True)
+    assert place.gate.api.get(f"/api/v1/checks/{lease.check}").status_code == 200
+    with httpx.Client(base_url=place.gate.url) as browser:
+        assert sign_in(browser, API_TOKEN).status_code == 302
+        page = browser.get(f"/checks/{lease.check}")
+    assert (page.status_code, "<script>" in page.text) == (200, False)
 
 
 def test_a_lie_spoils_its_own_candidate_alone(place: Place, world: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pydantic import SecretStr
 from gate_client.prefect import GateCredentials, LakeFSCredentials, run_waiting_checks
 from local_lakefs.testing import RunningServer
 from tests.e2e.harness import BAD, ROOT, Gate, World, running_gate, until
+from tests.e2e.holding import holding_way
 from tests.prefect.harness import PrefectServer
 from tests.prefect.test_examples import prefect
 
@@ -25,6 +28,12 @@ rules:
     format: {type: csv, header: false}
     runs: elsewhere
 """
+RUNS_OF_THE_POOL = {"deployments": {"name": {"any_": ["elsewhere"]}}}
+RUN = [
+    sys.executable,
+    "-c",
+    "import sys, gate_client.prefect as g; g.run_check(sys.argv[1], 'lake-held', 'gate-worker')",
+]
 
 
 @pytest.fixture
@@ -39,7 +48,11 @@ def lender(server: RunningServer, tmp_path: Path) -> Iterator[Gate]:
 
 
 def test_a_work_pool_judges_what_waits(
-    prefect_server: PrefectServer, lender: Gate, lakefs: LakeFSCredentials, world: World
+    prefect_server: PrefectServer,
+    server: RunningServer,
+    lender: Gate,
+    lakefs: LakeFSCredentials,
+    world: World,
 ) -> None:
     wanted = {"name": "pool", "roles": ["worker"]}
     token = lender.api.post("/api/v1/tokens", json=wanted).json()["text"]
@@ -57,19 +70,29 @@ def test_a_work_pool_judges_what_waits(
     check = asked.json()["check"]
     assert (asked.status_code, asked.json()["verdict"]) == (503, "")
 
+    # A run that is cancelled, as a worker does it, hands the check back.
+    with holding_way(server) as way:
+        lakefs.model_copy(update={"endpoint_url": way.url}).save("lake-held")
+        with subprocess.Popen([*RUN, check], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as cancelled:
+            way.wait_until_reached()
+            cancelled.terminate()
+            cancelled.communicate(timeout=120)
+    (waiting,) = lender.api.get("/api/v1/leases").json()["checks"]
+    assert (waiting["check"], waiting["attempt"]) == (check, 2)
+
     started: list[str] = []
     until(lambda: bool(started.extend(run_waiting_checks(gate_credentials="gate-worker")) or started))
     assert started == [check]
     assert run_waiting_checks(gate_credentials="gate-worker") == []  # its run is under way
     with prefect_server.api as api:
-        (lost,) = api.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["run-check"]}}}).json()
+        (lost,) = api.post("/flow_runs/filter", json=RUNS_OF_THE_POOL).json()
         crashed = Crashed().model_dump(mode="json", include={"type", "name"})
         api.post(f"/flow_runs/{lost['id']}/set_state", json={"state": crashed, "force": True})
     assert run_waiting_checks(gate_credentials="gate-worker") == [check]  # that one never took it
 
     prefect("worker", "start", "--pool", "lakefs-large", "--run-once", "--install-policy", "never", env={})
     with prefect_server.api as api:
-        runs = api.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["run-check"]}}}).json()
+        runs = api.post("/flow_runs/filter", json=RUNS_OF_THE_POOL).json()
     (run,) = [item for item in runs if item["id"] != lost["id"]]
     assert run["state"]["type"] == "COMPLETED", prefect_server.logs(run["id"])
     answer = lender.post_event(event)
