@@ -73,6 +73,8 @@ def arrow(s3: S3) -> S3FileSystem:
         endpoint_override=urlsplit(s3.lakefs.url).netloc,
         scheme="http",
         region=REGION,
+        connect_timeout=30,  # seconds; its own are 1 and 3
+        request_timeout=60,
     )
 
 
