@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -26,6 +26,8 @@ from gate_server.telemetry.requests import request_id
 from gate_server.telemetry.traces import note
 
 log = structlog.get_logger()
+
+TRIED_AGAIN_WITHIN_S = 600.0  # how long a verdict waits for who was told to merge again
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,27 @@ class CheckService:
         checks, digest = self.store.checks, policy.digest
         known = checks.known(candidate, digest)
         joined = known or (None if worker else checks.open_for(candidate, digest))
+        if joined is None and kind == "hook":
+            awaited = self._awaited(candidate, digest)
+            if awaited:
+                asked = self._asked(kind, principal, details, awaited, None, policy)
+                verdict = self.verdict_of(awaited, policy)
+                self.answered(asked, verdict)
+                return replace(asked, verdict=verdict)
         check = joined or checks.create(
             candidate, source_name, digest, worker=worker, request_id=request_id()
         )
         verdict = self.verdict_of(known, policy) if known else None
         return self._asked(kind, principal, details, check, verdict, policy)
+
+    def _awaited(self, candidate: Candidate, policy_digest: str) -> Check | None:
+        """Return the check that just ended for who was told "still running, merge again", and told to nobody.
+
+        What is never used again (D3, D5) reaches him so, once.
+        """
+        check = self.store.checks.just_ended(candidate, policy_digest, TRIED_AGAIN_WITHIN_S)
+        asks = [ask for ask in self.store.asks.of_check(check.id) if ask.kind == "hook"] if check else []
+        return check if asks and not any(ask.outcome for ask in asks) else None
 
     def _unknown(self, kind: Kind, principal: str, details: Mapping[str, Any], error: CouldNotTell) -> Asked:
         verdict = could_not_tell(Problem(error.code, error.message, error.hint))

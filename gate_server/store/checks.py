@@ -120,24 +120,21 @@ class Checks:
         """Return a finished check of the same content under the same policy (D5), never an ERROR."""
         if candidate.judged is None or not candidate.judged.metarange:
             return None
-        return self._first(
-            and_(
-                checks.c.repository == candidate.repository,
-                checks.c.destination == candidate.destination,
-                # What a merge loses (C3) depends on the two commits and where they meet, not on content.
-                checks.c.base_commit == candidate.base.id,
-                checks.c.source_commit == (candidate.source.id if candidate.source else ""),
-                checks.c.base_metarange == candidate.base.metarange,
-                checks.c.judged_metarange == candidate.judged.metarange,
-                checks.c.policy_digest == policy_digest,
-                checks.c.state == "done",
-                checks.c.reusable,
-                checks.c.outcome != Outcome.ERROR.value,
-            )
-        )
+        reusable = and_(checks.c.reusable, checks.c.outcome != Outcome.ERROR.value)
+        return self._first(and_(_of_content(candidate, policy_digest), checks.c.state == "done", reusable))
+
+    def just_ended(self, candidate: Candidate, policy_digest: str, within_s: float) -> Check | None:
+        """Return the newest check of the same content and policy that ended in the last `within_s` seconds.
+
+        Whatever came out of it, and whether or not it may be used again.
+        """
+        if candidate.judged is not None and not candidate.judged.metarange:
+            return None
+        lately = checks.c.finished_at >= database_time(-within_s)
+        return self._first(and_(_of_content(candidate, policy_digest), checks.c.state == "done", lately))
 
     def open_for(self, candidate: Candidate, policy_digest: str) -> Check | None:
-        """Return a check of exactly this candidate that is not done yet."""
+        """Return a check of the same content that is not done yet."""
         return self._first(checks.c.open_key == _open_key(candidate, policy_digest))
 
     def listed(self, *, repository: str = "", limit: int = 100) -> list[Check]:
@@ -271,11 +268,33 @@ def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:
     return and_(tuple_(checks.c.id, checks.c.attempt).in_(list(held.items())), checks.c.state == "running")
 
 
+def _of_content(candidate: Candidate, policy_digest: str) -> ColumnElement[bool]:
+    return and_(
+        checks.c.repository == candidate.repository,
+        checks.c.destination == candidate.destination,
+        # What a merge loses (C3) depends on the two commits and where they meet, not on content.
+        checks.c.base_commit == candidate.base.id,
+        checks.c.source_commit == (candidate.source.id if candidate.source else ""),
+        checks.c.base_metarange == candidate.base.metarange,
+        checks.c.judged_metarange == (candidate.judged.metarange if candidate.judged else ""),
+        checks.c.policy_digest == policy_digest,
+    )
+
+
 def _open_key(candidate: Candidate, policy_digest: str) -> str:
-    """Return the digest of what an open check is joined by."""
-    commits = (candidate.base, candidate.judged, candidate.source)
-    parts = [candidate.repository, candidate.destination, policy_digest]
-    parts += [commit.id if commit else "" for commit in commits]
+    """Return the digest of what an open check is joined by.
+
+    Each try of a merge makes a commit of its own: content joins them, not the commit's id.
+    """
+    judged = candidate.judged
+    parts = [
+        candidate.repository,
+        candidate.destination,
+        policy_digest,
+        candidate.base.id,
+        candidate.source.id if candidate.source else "",
+        (judged.metarange or judged.id) if judged else "",
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

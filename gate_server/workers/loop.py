@@ -73,6 +73,7 @@ class Worker:
         self._elsewhere_wait_s = elsewhere_wait_s
         self._leases = Leases(store.checks, lease_s, lambda: store.workers.beat(self.name, lease_s))
         self._stop = threading.Event()
+        self._lookout = threading.Lock()  # one thread at a time looks for work: idle threads cost nothing
         self._threads = threads
 
     def run(self) -> None:
@@ -113,10 +114,11 @@ class Worker:
     def _work(self) -> None:
         while not self._stop.is_set():
             try:
-                check = self._checks.claim(self.name, self._leases.lease_s, self._elsewhere_wait_s)
-                if check is None:
-                    self._stop.wait(POLL_S)
-                else:
+                with self._lookout:
+                    check = self._checks.claim(self.name, self._leases.lease_s, self._elsewhere_wait_s)
+                    if check is None:
+                        self._stop.wait(POLL_S)
+                if check is not None:
                     self._take(check)
             except Exception as error:
                 # The row stays as it is: nobody is told a verdict that was not written; its lease runs out.

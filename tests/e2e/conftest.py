@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ import pytest
 from local_lakefs.testing import RunningServer, lakefs_server
 from tests.e2e.canaries import CANARIES
 from tests.e2e.harness import HOOK_ENVIRONMENT, Gate, World, running_gate
+from tests.postgres import Postgres
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,10 +39,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+def gate_on_sqlite(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     """Give a gate on that lakeFS, with the policy that users copy."""
-    with running_gate(server.environment, Path(tmp_path_factory.mktemp("gate"))) as running:
+    with running_gate(server.environment, tmp_path_factory.mktemp("gate")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def gate_on_postgresql(
+    server: RunningServer, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gate]:
+    """Give the same gate, its database elsewhere."""
+    settings = {"GATE_DATABASE_URL": postgres.new_database()}
+    with running_gate(server.environment, tmp_path_factory.mktemp("gate"), **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def gate(request: pytest.FixtureRequest) -> Gate:
+    """Give the gate, once on each database; both go on until the run ends."""
+    found: Gate = request.getfixturevalue(f"gate_on_{request.param}")
+    return found
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Give what makes an empty database, for gates of a test's own: once of each kind."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('database')}/gate.db"
+    made: Callable[[], str] = request.getfixturevalue("postgres").new_database
+    return made
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def database_of(environment: Mapping[str, str]) -> str:
+    """Return where a gate of this environment has its database."""
+    return environment.get("GATE_DATABASE_URL") or f"sqlite:///{environment['GATE_DATA_DIR']}/gate.db"
+
+
 @dataclass
 class Gate:
     """A gate that answers."""
@@ -56,6 +61,11 @@ class Gate:
         """Make a client for each token."""
         self.api = self._client(API_TOKEN)
         self.hooks = self._client(HOOK_TOKEN)
+
+    @property
+    def database_url(self) -> str:
+        """Where its database is."""
+        return database_of(self.environment)
 
     def _client(self, token: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=120)
@@ -146,7 +156,7 @@ def running_gate(
             process.kill()
             process.wait()
         CANARIES.look_at_folder(data_dir)
-        CANARIES.look_at_database(environment.get("GATE_DATABASE_URL") or f"sqlite:///{data_dir / 'gate.db'}")
+        CANARIES.look_at_database(database_of(environment))
 
 
 def _wait_until_up(

@@ -41,10 +41,11 @@ def alone(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> di
     return gate_environment(server.environment, tmp_path_factory.mktemp("alone"))
 
 
-@pytest.fixture(params=["gate", "alone"])
-def environment(request: pytest.FixtureRequest, gate: Gate, alone: dict[str, str]) -> dict[str, str]:
+@pytest.fixture(params=["gate_on_sqlite", "gate_on_postgresql", "alone"])
+def environment(request: pytest.FixtureRequest) -> dict[str, str]:
     """Give the environment of commands through a gate, and of those in their own process."""
-    return {**gate.environment, "GATE_URL": gate.url} if request.param == "gate" else alone
+    found: Gate | dict[str, str] = request.getfixturevalue(request.param)
+    return found if isinstance(found, dict) else {**found.environment, "GATE_URL": found.url}
 
 
 def test_check(environment: dict[str, str], world: World) -> None:

@@ -59,13 +59,18 @@ class Stage:
         return [branch["id"] for branch in every if branch["id"].startswith("gate-")]
 
 
-@pytest.fixture(scope="session", params=["embedded", "real"] if REAL_URL and REAL_TOKEN else ["embedded"])
+ON_THE_EMBEDDED = ["gate_on_sqlite", "gate_on_postgresql"]
+
+
+@pytest.fixture(
+    scope="module", params=[*ON_THE_EMBEDDED, "real"] if REAL_URL and REAL_TOKEN else ON_THE_EMBEDDED
+)
 def places(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningServer, Gate]]:
     """Give a lakeFS and a gate on it."""
-    if request.param == "embedded":
-        yield request.getfixturevalue("server"), request.getfixturevalue("gate")
+    if request.param in ON_THE_EMBEDDED:
+        yield request.getfixturevalue("server"), request.getfixturevalue(request.param)
         return
     keys = [os.environ[f"GATE_TEST_LAKEFS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")]
     server = RunningServer(REAL_URL, keys[0], keys[1], 0, Path())
@@ -344,6 +349,6 @@ def test_a_refusal_that_is_not_the_gates_is_no_proof(stage: Stage, receiving: Re
 
 def test_the_gate_finds_what_it_remembers(stage: Stage) -> None:
     stage.install("--lua")
-    store = open_store(f"sqlite:///{stage.gate.environment['GATE_DATA_DIR']}/gate.db")
+    store = open_store(stage.gate.database_url)
     files = store.installations.files(stage.world.name, "main")
     assert files == gate_files("main", stage.gate.url, lua=True, allow_plain_revert=False)

@@ -181,7 +181,10 @@ class Malformed:
         return self._text({**self._event, "event_type": kind})
 
 
-def test_thousands_of_malformed_bodies_are_each_refused_and_none_is_passed(gate: Gate, world: World) -> None:
+def test_thousands_of_malformed_bodies_are_each_refused_and_none_is_passed(
+    gate_on_sqlite: Gate, world: World
+) -> None:
+    gate = gate_on_sqlite
     world.commit(world.main, {"lakefs_test.csv": BAD})
     head = world.main.get_commit().id
     event = {

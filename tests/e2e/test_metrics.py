@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,12 @@ from tests.e2e.harness import (
 
 
 @pytest.fixture(scope="module")
-def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+def gate(
+    server: RunningServer, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gate]:
     folder = tmp_path_factory.mktemp("seen")
-    with running_gate(server.environment, folder, GATE_LEASE_S="1") as gate:
+    settings = {"GATE_DATABASE_URL": new_database(), "GATE_LEASE_S": "1"}
+    with running_gate(server.environment, folder, **settings) as gate:
         until(lambda: gate.api.get("/readyz").status_code == 200)
         yield gate
 

@@ -7,7 +7,7 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,13 +91,15 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def running(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def running(
+    server: RunningServer, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("policy")
     file = PolicyFile(folder / "policy" / "gate.yaml")
     file.write()
     settings = {
         "GATE_POLICY": str(file.path),
-        "GATE_DATABASE_URL": f"sqlite:///{folder}/gate.db",
+        "GATE_DATABASE_URL": new_database(),
         "GATE_POLICY_IN_REPOSITORY": "_lakefs_gate/gate.yaml",
         "GATE_LEASE_S": "2",
     }

@@ -58,12 +58,15 @@ def mortal(tmp_path: Path) -> Iterator[Mortal]:
         yield Mortal(tmp_path / "lakefs", stack)
 
 
-def test_kills_at_random_moments_lose_nothing(mortal: Mortal, tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_nothing(
+    mortal: Mortal, new_database: Callable[[], str], tmp_path: Path
+) -> None:
     seed = os.environ.get("GATE_TEST_SEED") or str(random.randrange(10**6))
     chance = random.Random(seed)
     server = mortal.start()
     world, killed = World(server), 0
-    with running_gate(server.environment, tmp_path / "gate", GATE_LEASE_S="5") as gate:
+    settings = {"GATE_DATABASE_URL": new_database(), "GATE_LEASE_S": "5"}
+    with running_gate(server.environment, tmp_path / "gate", **settings) as gate:
         for number in range(KILLS):
             about = f"GATE_TEST_SEED={seed}, kill {number}"
             do = a_check if chance.random() < 0.5 else a_revert
@@ -80,7 +83,7 @@ def test_kills_at_random_moments_lose_nothing(mortal: Mortal, tmp_path: Path) ->
                     mortal.start()
                     killed += 1
     assert killed == KILLS
-    nothing_is_left(server, world, tmp_path / "gate")
+    nothing_is_left(server, world, gate)
 
 
 @contextmanager
@@ -149,9 +152,9 @@ def eventually(told: Callable[[], Any]) -> Any:
     raise AssertionError("nothing was told")
 
 
-def nothing_is_left(server: RunningServer, world: World, data_dir: Path) -> None:
+def nothing_is_left(server: RunningServer, world: World, gate: Gate) -> None:
     """Sweep, as the worker does after a while; no branch and no open revert stays."""
-    store = open_store(f"sqlite:///{data_dir}/gate.db")
+    store = open_store(gate.database_url)
     lakefs = LakeFS(server.url, server.access_key_id, server.secret_access_key)
     context = make_revert_context(lakefs, store, Settings())
     sweep(context, older_than_s=0)

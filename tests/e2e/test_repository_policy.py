@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,12 @@ REFUSED = json.dumps(
 
 
 @pytest.fixture(scope="module")
-def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+def gate(
+    server: RunningServer, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gate]:
     folder = Path(tmp_path_factory.mktemp("repositories"))
-    with running_gate(server.environment, folder, GATE_POLICY_IN_REPOSITORY=PATH) as running:
+    settings = {"GATE_DATABASE_URL": new_database(), "GATE_POLICY_IN_REPOSITORY": PATH}
+    with running_gate(server.environment, folder, **settings) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,9 +60,11 @@ def repo(lakefs: Lakefs) -> Repository:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(new_database: Callable[[], str]) -> Iterator[Store]:
     """Give an empty database."""
-    return open_store(f"sqlite:///{tmp_path / 'gate.db'}")
+    opened = open_store(new_database())
+    yield opened
+    opened.engine.dispose()
 
 
 def context_of(lakefs: Lakefs, store: Store, **client: object) -> RevertContext:

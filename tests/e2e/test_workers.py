@@ -47,17 +47,6 @@ class Company:
     logs: list[Path]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def new_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], str]:
-    """Give what makes a database."""
-    if request.param == "sqlite":
-        return lambda: f"sqlite:///{tmp_path_factory.mktemp('database')}/gate.db"
-    made: Callable[[], str] = request.getfixturevalue("postgres").new_database
-    return made
-
-
 @pytest.fixture(scope="module")
 def running(
     server: RunningServer, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory

@@ -125,7 +125,7 @@ def test_the_order_of_the_queue_is_the_databases(store: Store) -> None:
     """A machine whose clock is ahead does not let its checks wait behind all others, or starve theirs."""
     made = []
     for number, off_s in enumerate((HOUR_S, 0.0, -HOUR_S)):
-        candidate = Candidate("r", "main", Commit("b", "mb"), Commit(f"j{number}", "mj"), None)
+        candidate = Candidate("r", "main", Commit("b", "mb"), Commit(f"j{number}", f"mj{number}"), None)
         with machine_off_by(off_s if store.engine.dialect.name == "postgresql" else 0.0):
             made.append(store.checks.create(candidate, "b", "p").id)
     claimed = [store.checks.claim("w", 60) for _ in made]

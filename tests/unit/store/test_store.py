@@ -230,7 +230,12 @@ def test_a_check_that_runs_is_not_known_but_open(store: Store) -> None:
     store.checks.create(CANDIDATE, "b", "p")
     assert store.checks.known(CANDIDATE, "p") is None
     assert store.checks.open_for(CANDIDATE, "p") is not None
-    assert store.checks.open_for(replace(CANDIDATE, judged=Commit("k" * 64, "mj")), "p") is None
+    assert store.checks.open_for(CANDIDATE, "another policy") is None
+    # Each try of a merge makes a commit of its own; other content is another check.
+    assert store.checks.open_for(replace(CANDIDATE, judged=Commit("k" * 64, "mj")), "p") is not None
+    assert store.checks.open_for(replace(CANDIDATE, judged=Commit("j" * 64, "mk")), "p") is None
+    assert store.checks.open_for(replace(CANDIDATE, source=Commit("t" * 64, "ms")), "p") is None
+    assert store.checks.open_for(replace(CANDIDATE, base=Commit("c" * 64, "mb")), "p") is None
     judged(store)
 
 
