@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from gate_server.model import (
     Candidate,
@@ -21,7 +23,7 @@ from gate_server.model import (
     Verdict,
 )
 from gate_server.store import database
-from gate_server.store.store import Store
+from gate_server.store.store import Store, open_store
 from gate_server.store.times import now
 
 CANDIDATE = Candidate("repo", "main", Commit("b" * 64, "mb"), Commit("j" * 64, "mj"), Commit("s" * 64, "ms"))
@@ -127,6 +129,25 @@ def test_what_is_lent_is_not_claimed_here_whatever_it_waited(store: Store) -> No
     check = handed_over(store)
     assert store.lent.lend(check.id, "w", LEASE_S, ONE) is not None
     assert store.checks.claim("here", LEASE_S, elsewhere_wait_s=0.0001) is None
+
+
+def test_no_look_at_the_queue_reads_what_is_done(tmp_path: Path) -> None:
+    """Workers look thirty times a second, over all checks that are kept."""
+    store = open_store(f"sqlite:///{tmp_path}/gate.db")
+    store.checks.create(CANDIDATE, "b", "p")
+    asked: list[tuple[str, Any]] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    assert store.checks.claim("here", LEASE_S) is not None
+    store.checks.queue("elsewhere")
+    store.lent.waiting("", 10)
+    with store.engine.connect() as connection:
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters).all())
+            for query, parameters in [item for item in asked if "FROM checks" in item[0]]
+        ]
+    assert len(plans) == 4
+    assert [plan for plan in plans if "SCAN checks" in plan or "INDEX ix_checks_queue" not in plan] == []
+    store.engine.dispose()
 
 
 @pytest.mark.parametrize("is_lent", [False, True])
