@@ -1,4 +1,4 @@
-"""Where metaranges would lie: lakeFS does not look whether they are there."""
+"""Where ranges and metaranges would lie: lakeFS does not look whether they are there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from local_lakefs.service import LocalLakeFS
 
 @operation("getMetaRange")
 def get_meta_range(server: LocalLakeFS, repository: str, meta_range: str) -> ResponseReturnValue:
-    target = server.repositories.get(repository)
-    location = target.namespace.shown(f"_lakefs/{meta_range}", relative=True)
+    return _location(server, repository, meta_range)
+
+
+@operation("getRange")
+def get_range(server: LocalLakeFS, repository: str, **named: str) -> ResponseReturnValue:
+    return _location(server, repository, named["range"])
+
+
+def _location(server: LocalLakeFS, repository: str, identity: str) -> ResponseReturnValue:
+    server.repositories.get(repository)
+    location = f"_lakefs/{identity}"
     return jsonify(location=location), 200, {"Location": location}

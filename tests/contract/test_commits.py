@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.harness import Repository, refused, success
+from tests.contract.harness import Lakefs, Repository, refused, success
 
 
 def messages(repo: Repository, ref: str = "main", **params: Any) -> list[str]:
@@ -153,3 +153,12 @@ def test_log_bounds(history: Repository) -> None:
 def test_log_of_nothing(repo: Repository) -> None:
     assert refused(repo.request("GET", "refs", "nope", "commits"), 404) == "ref: not found"
     assert refused(repo.request("GET", "commits", "0" * 64), 404) == "commit not found"
+
+
+@pytest.mark.parametrize("kind", ["meta_range", "range"])
+def test_where_ranges_would_lie(lakefs: Lakefs, repo: Repository, kind: str) -> None:
+    answer = repo.request("GET", "metadata", kind, "abc", follow_redirects=False)
+    assert (answer.status_code, answer.json()) == (200, {"location": "_lakefs/abc"})
+    assert answer.headers["location"] == "_lakefs/abc"
+    missing = lakefs.http.get(f"/repositories/none-of-this-name/metadata/{kind}/abc")
+    assert refused(missing, 404) == "repository not found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -19,37 +20,38 @@ STARTED_WITHIN_S = 120.0
 ACCESS_KEY_ID, SECRET_ACCESS_KEY = "AKIAFORKED", "forked"
 
 
-def serve_forked(directory: Path, port: int, ready_file: Path) -> None:
+def serve_forked(directory: Path, ready_file: Path) -> None:
     """Be the server, in a process group of its own."""
     os.setsid()
     os.environ.update({ACCESS_KEY_VARIABLE: ACCESS_KEY_ID, SECRET_KEY_VARIABLE: SECRET_ACCESS_KEY})
-    serve(Options(directory, port=port, ready_file=ready_file))
+    serve(Options(directory, port=0, ready_file=ready_file))
 
 
 class Mortal:
-    """A server that is killed and started again in the same directory, at the same address."""
+    """A server that is killed and started again in the same directory, each time at another port.
 
-    def __init__(self, directory: Path, port: int) -> None:
+    Its old port may have become somebody else's meanwhile.
+    """
+
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.url = f"http://127.0.0.1:{port}"
-        self._port = port
         self._starts = 0
         self._process: BaseProcess | None = None
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", __name__])
 
-    def start(self) -> None:
+    def start(self) -> str:
+        """Start it; return its address."""
         self._starts += 1
         ready_file = self.directory.with_name(f"ready-{self._starts}.json")
-        self._process = self._context.Process(
-            target=serve_forked, args=(self.directory, self._port, ready_file)
-        )
+        self._process = self._context.Process(target=serve_forked, args=(self.directory, ready_file))
         self._process.start()
         deadline = time.monotonic() + STARTED_WITHIN_S
         while not ready_file.exists():
             assert self._process.is_alive(), f"start {self._starts} failed"
             assert time.monotonic() < deadline
             time.sleep(0.005)
+        return str(json.loads(ready_file.read_text())["url"])
 
     def kill(self) -> None:
         """Kill all of its processes at once."""

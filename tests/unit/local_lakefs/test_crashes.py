@@ -22,7 +22,6 @@ import httpx
 
 from tests.contract import rules
 from tests.contract.harness import Json, Lakefs, Repository, success
-from tests.e2e.harness import free_port
 from tests.unit.local_lakefs.forked import ACCESS_KEY_ID, SECRET_ACCESS_KEY, STARTED_WITHIN_S, Mortal
 
 CRASHES = int(os.environ.get("GATE_TEST_CRASHES", "200"))
@@ -34,11 +33,11 @@ PATHS = ["a", "t/1", "t/2", "t/3", "z"]
 
 
 @contextmanager
-def mortal(folder: Path) -> Iterator[Mortal]:
-    server = Mortal(folder / "lakefs", free_port())
+def mortal(folder: Path) -> Iterator[tuple[Mortal, Lakefs]]:
+    server = Mortal(folder / "lakefs")
+    url = server.start()
     try:
-        server.start()
-        yield server
+        yield server, Lakefs("embedded", url, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
     finally:
         server.kill()
 
@@ -152,9 +151,8 @@ def test_kills_at_random_moments_of_random_operations(tmp_path: Path) -> None:
     print(f"GATE_TEST_SEED={seed}")  # noqa: T201 - shown where it fails
     chance = random.Random(seed)
     left_open = done = 0
-    with mortal(tmp_path) as server, ThreadPoolExecutor(CLIENTS) as pool:
+    with mortal(tmp_path) as (server, lakefs), ThreadPoolExecutor(CLIENTS) as pool:
         clients = []
-        lakefs = Lakefs("embedded", server.url, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
         for number in range(CLIENTS):
             repo = lakefs.create_repository()
             clients.append(Client(repo, random.Random(f"{seed} {number}"), rules.first_state(repo)))
@@ -168,7 +166,7 @@ def test_kills_at_random_moments_of_random_operations(tmp_path: Path) -> None:
             server.kill()
             for one in working:
                 one.result()
-            server.start()
+            lakefs.http.base_url = f"{server.start()}/api/v1"
             left_open += sum(client.open_step is not None for client in clients)
             done += sum(client.look() for client in clients)
         for client in clients:
