@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from gate_client.errors import Conflict, LakeFSError, NotFound, UsageError
+from gate_client.errors import Conflict, GateError, LakeFSError, NotFound, UsageError
 from gate_client.lakefs import LakeFS
 
 PREFIX = "env-"
@@ -105,11 +105,24 @@ def create(
                 "allow_empty": True,
             },
         )
-    except BaseException:
-        with contextlib.suppress(LakeFSError, NotFound):  # what went wrong first is what is told
-            lakefs.send("DELETE", repository, "branches", branch)
+    except BaseException as error:
+        _take_back(lakefs, repository, branch, error)
         raise
     return Environment(repository, branch, str(commit["id"]), owner, expires_at)
+
+
+def _take_back(lakefs: LakeFS, repository: str, branch: str, error: BaseException) -> None:
+    """Delete a branch that did not become an environment; where that fails too, `error` says so."""
+    try:
+        lakefs.send("DELETE", repository, "branches", branch)
+    except NotFound:
+        pass
+    except GateError as left:
+        uri = f"lakefs://{repository}/{branch}"
+        what = f"{uri} is left ({left.message}): `lakectl branch delete {uri}` when lakeFS answers"
+        error.add_note(what)
+        if isinstance(error, GateError):
+            error.hint = f"{error.hint}; {what}" if error.hint else what
 
 
 def get(lakefs: LakeFS, repository: str, branch: str) -> Environment:

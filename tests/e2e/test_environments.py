@@ -173,6 +173,14 @@ def test_one_that_fails_half_way_is_not_left(server: RunningServer, world: World
     assert branches(world) == {"main"}
 
 
+def test_one_that_fails_half_way_and_cannot_be_deleted_says_so(server: RunningServer, world: World) -> None:
+    way = BreakingTransport(3, for_good=True)
+    with connected(server, way) as lakefs, pytest.raises(LakeFSError) as failed:
+        create(lakefs, world.name, "test", owner="ann")
+    assert f"`lakectl branch delete {world.uri('env-test')}`" in failed.value.hint
+    assert branches(world) == {"main", "env-test"}
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [("flow run/7: übung", "flow-run-7-bung"), ("a_b-c", "a_b-c"), ("//a", "a"), ("x" * 300, "x" * 200)],
