@@ -28,6 +28,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Beside Python packages: what Prefect's tests want of Debian and of npm. Made only when all of it is there.
+$(VENV)/azurite/.installed: tests/system_packages.sh tests/prefect/azurite/package-lock.json | $(VENV)/pyvenv.cfg
+	@sh tests/system_packages.sh $(VENV)/azurite
+
 setup: $(VENV)/.runtime ## make .venv with what the gate needs
 
 demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
@@ -53,8 +57,8 @@ contract: $(VENV)/.dev ## what lakeFS does, held against the embedded server (an
 e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
 	@$(PYTEST) tests/e2e
 
-prefect: $(VENV)/.dev ## blocks, tasks and flows on a real Prefect server
-	@$(BIN)/pytest tests/prefect
+prefect: $(VENV)/.dev $(VENV)/azurite/.installed ## blocks, tasks and flows on a real Prefect server
+	@$(BIN)/pytest -n 2 --dist loadfile tests/prefect
 
 bench: $(VENV)/.dev ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks

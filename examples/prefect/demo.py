@@ -43,6 +43,10 @@ def main() -> int:
                 if sys.stdout.isatty():
                     tell.note(f"All of it stays up until Ctrl-C: Prefect {ui}, gate {stage.gate_url}")
                     tell.note(f"(the gate's pages want the token {stage.api_token})")
+                    tell.note(
+                        "(the embedded lakeFS has no pages: its links lead to what its API says, for "
+                        f"{stage.keys['access_key_id']}:{stage.keys['secret_access_key']})"
+                    )
                     signal.pause()
     except Differs as error:
         tell.differs(str(error))
@@ -64,8 +68,10 @@ def _prefect(stage: Stage, tell: Teller) -> Iterator[str]:
     os.environ.update(
         stage.environment,
         PREFECT_HOME=str(stage.folder / "prefect"),
+        TMPDIR=str(stage.folder),  # what Prefect leaves goes with the folder
         PREFECT_API_URL=f"{ui}/api",
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_WORKER_QUERY_SECONDS="1",  # 10 is the default: nobody waits for that here
         DO_NOT_TRACK="1",
         LAKEFS_REPOSITORY=REPOSITORY,
         EXAMPLES=str(HERE),
@@ -138,10 +144,20 @@ def _run(
     check = stage.api.list_checks(REPOSITORY, limit=1)[0]
     here = f"{stage.lakefs_url}/repositories/{REPOSITORY}"
     if check.allowed:
-        tell.fact("commit", f"{here}/commits/{_head(stage)}")
+        tell.fact("commit", f"{here}/commits/{_promotion(stage, str(run.id))}")
     else:
         tell.fact("branch", f"{here}/objects?ref={check.source_name}")
     tell.fact("report", f"{check.report}  {check.summary}")
+
+
+def _promotion(stage: Stage, flow_run_id: str) -> str:
+    """Return the merge that promoted a run; main may have gone back since."""
+    log = stage.client.sdk_client.refs_api.log_commits(REPOSITORY, "main", first_parent=True, amount=20)
+    for commit in log.results:
+        of = {commit.metadata.get(key) for key in ("prefect_flow_run_id", "prefect_root_flow_run_id")}
+        if flow_run_id in of and len(commit.parents) == 2:
+            return str(commit.id)
+    raise Differs(f"no commit of main names the run {flow_run_id}")
 
 
 def _content(stage: Stage) -> str:

@@ -27,6 +27,7 @@ from local_lakefs.api import (  # noqa: F401 - imported so that their operations
     staging,
     tags,
 )
+from local_lakefs.api.pages import add_pages
 from local_lakefs.api.registry import HANDLERS, Handler, Operation, operations
 from local_lakefs.api.schema import check_body, check_parameters
 from local_lakefs.errors import LakeFSError, NotOffered, Unauthorized
@@ -53,6 +54,7 @@ def create_app(server: LocalLakeFS) -> Flask:
     app.before_request(lambda: watch(request.environ))
     app.after_request(_reason_as_lakefs)
     app.add_url_rule("/healthcheck", view_func=lambda: Response(status=204))
+    add_pages(app, PREFIX)
     app.register_error_handler(LakeFSError, _refuse)
     app.register_error_handler(RunNotFound, lambda error: (jsonify(message=str(error)), 404))
     app.register_error_handler(ParametersConflict, lambda error: (jsonify(message=str(error)), 400))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import re
-import select
 import signal
 import subprocess
 import tempfile
@@ -13,11 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from local_lakefs.testing import RunningServer
 from tests.e2e.harness import GATE_COMMAND, HOOK_TOKEN, free_port
+from tests.e2e.terminal import assert_nothing_is_left, read
 
 TOLD = [
     "✔ in force",
@@ -51,24 +49,6 @@ def demo(
     )
 
 
-def assert_nothing_is_left(temporary: Path, output: str) -> None:
-    pids = [int(pid) for pid in re.findall(r"\(process (\d+)\)", output)]
-    assert pids
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    mine = [item for item in psutil.process_iter() if _temporary_of(item).startswith(str(temporary))]
-    # The gate's forkserver ends by itself when its parent did, once it has imported what it imports.
-    _, left = psutil.wait_procs(mine, timeout=60)
-    assert not left
-    assert list(temporary.iterdir()) == []
-
-
-def _temporary_of(process: psutil.Process) -> str:
-    try:
-        return process.environ().get("TMPDIR", "")
-    except psutil.Error:
-        return ""
-
-
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """Give an empty folder for temporary files; short, as the path of a socket may have 104 bytes."""
@@ -84,6 +64,7 @@ def test_the_demo_on_the_embedded_lakefs(temporary: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert [text for text in TOLD if text not in done.stdout] == []
     assert done.stdout.count("lakeFS answered 412") == 2
+    assert done.stdout.count("(process ") == 2
     assert_nothing_is_left(temporary, done.stdout)
 
 
@@ -149,22 +130,6 @@ def test_in_a_terminal_it_stays_until_ctrl_c(temporary: Path) -> None:
             process.wait(60)
         os.close(ours)
     assert_nothing_is_left(temporary, output)
-
-
-def read(terminal: int, process: subprocess.Popen[bytes], text: str) -> str:
-    """Return what the terminal shows until `text` is among it, or the process ends."""
-    shown = b""
-    deadline = time.monotonic() + 240
-    while text.encode() not in shown and time.monotonic() < deadline:
-        if not select.select([terminal], [], [], 0.2)[0]:
-            if process.poll() is not None:
-                break
-            continue
-        try:
-            shown += os.read(terminal, 65536)
-        except OSError:  # it ended
-            break
-    return shown.decode(errors="replace")
 
 
 def test_when_it_is_told_to_end_it_ends_all(temporary: Path) -> None:

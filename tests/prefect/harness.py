@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,10 @@ from typing import Any
 
 import httpx
 
-START_S = 180.0
+from tests.e2e.harness import ROOT
+
+EXAMPLES = ROOT / "examples" / "prefect"
+START_S = 300.0
 
 
 def prefect_environment(home: Path, port: int) -> dict[str, str]:
@@ -60,14 +63,16 @@ class PrefectServer:
 
 
 @contextmanager
-def running_prefect(home: Path, port: int) -> Iterator[PrefectServer]:
-    """Run `prefect server start` on SQLite until the block ends."""
+def running_prefect(
+    home: Path, port: int, settings: Mapping[str, str] | None = None
+) -> Iterator[PrefectServer]:
+    """Run `prefect server start`, on SQLite unless `settings` say otherwise, until the block ends."""
     log = home / "server.log"
     url = f"http://127.0.0.1:{port}"
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env={**os.environ, **prefect_environment(home, port)},
+            env={**os.environ, **prefect_environment(home, port), **(settings or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -84,6 +89,22 @@ def running_prefect(home: Path, port: int) -> Iterator[PrefectServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def prefect(*arguments: str, env: Mapping[str, str], cwd: Path = EXAMPLES) -> str:
+    """Run a command of Prefect's, among the examples; return what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        cwd=cwd,
+        env={**os.environ, "EXAMPLES": str(EXAMPLES), **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def until(reached: Callable[[], bool], patience_s: float = 120.0) -> None:

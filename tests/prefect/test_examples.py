@@ -1,101 +1,117 @@
-"""The example flows: deployed as their prefect.yaml says, and run by a worker."""
+"""The examples: the demo, which deploys and runs them as their prefect.yaml says; and what is not run."""
 
 from __future__ import annotations
 
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
-import yaml
-from prefect.blocks.system import Secret
 from prefect.cli.deploy._models import PrefectYamlModel
-from prefect.deployments import run_deployment
 
-from gate_client.prefect import GateCredentials, LakeFSCredentials
-from local_lakefs.testing import RunningServer
-from tests.e2e.harness import ROOT, World
-from tests.prefect.harness import PrefectServer
+from tests.e2e.harness import ROOT
+from tests.e2e.terminal import assert_nothing_is_left, read
+from tests.prefect.harness import EXAMPLES
+from tests.prefect.pulling import ELSEWHERE
 
-EXAMPLES = ROOT / "examples" / "prefect"
-ELSEWHERE = yaml.safe_load((EXAMPLES / "elsewhere.yaml").read_text())
-SECRET = "the-token-itself"
-FROM_GIT = ["from-public-git", "from-private-git-by-secret", "from-bitbucket-by-secret", "from-git-by-ssh"]
+# The others are run: test_code_from_git.py, test_code_from_buckets.py.
+IN_FORM = ("image-built-by-prefect", "image-built-in-ci", "from-gcs")
 
 
-def prefect(*arguments: str, env: Mapping[str, str]) -> str:
-    """Run a command of Prefect's among the examples."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        cwd=EXAMPLES,
-        env={**os.environ, "EXAMPLES": str(EXAMPLES), **env},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+RUN = re.compile(r"run +(http\S+/runs/flow-run/(\S+))")
+OF_LAKEFS = re.compile(r"(?:commit|branch) +(http\S+/repositories/\S+)")
+HEADLINES = {"PASS": "Passed", "FAIL": "Failed"}
+REPORT = re.compile(r"report +(http\S+/checks/\S+)  (\w+)")
 
 
-@pytest.fixture(scope="module")
-def pool(prefect_server: PrefectServer) -> None:
-    """Make the work pool."""
-    with prefect_server.api as api:
-        api.post("/work_pools/", json={"name": "lakefs", "type": "process"}).raise_for_status()
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Give an empty folder for temporary files; short, as the path of a socket may have 104 bytes."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="gt-") as outer:
+        folder = Path(outer) / "t"
+        folder.mkdir()
+        yield folder
 
 
-@pytest.mark.usefixtures("pool")
-def test_a_worker_runs_a_deployed_example(
-    prefect_server: PrefectServer,
-    server: RunningServer,
-    lakefs: LakeFSCredentials,
-    gated: GateCredentials,
-    guarded: World,
-) -> None:
-    lakefs.save("lake")
-    gated.save("gate")
-    settings = {**server.environment, "LAKEFS_REPOSITORY": guarded.name}
-    said = prefect("deploy", "--all", env=settings)
-    assert said.count("successfully created") == 3, said
-    run: Any = run_deployment(
-        "stepwise-import-isolated/new-flow", parameters={"file": "lakefs_test.csv"}, timeout=0
-    )
-    prefect("worker", "start", "--pool", "lakefs", "--run-once", "--install-policy", "never", env=settings)
-    with prefect_server.api as api:
-        ended = api.get(f"/flow_runs/{run.id}").json()
-    assert ended["state"]["type"] == "COMPLETED", prefect_server.logs(run.id)
-    assert "stepwise/lakefs_test.csv" in guarded.contents("main")
-    metadata = guarded.main.get_commit().metadata
-    assert metadata["prefect_deployment"] == "new-flow"
-    assert str(run.id) in metadata["::lakefs::Prefect::url[url:ui]"]
-    assert prefect_server.artifacts(run.id)[-1]["data"].startswith("## PASS")
+def test_the_demo_plays_and_its_links_lead_there(temporary: Path) -> None:
+    """`make prefect-demo` at a terminal: the story, then each of the three links, then Ctrl-C."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GATE_", "LAKECTL_", "PREFECT_"))}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "examples.prefect.demo"],
+        env={**clean, "TMPDIR": str(temporary), "TERM": "dumb"}, cwd=ROOT,
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a shell's background
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        output = read(ours, process, "its links lead to what its API says", patience_s=1200)
+        output += read(ours, process, ")", patience_s=60)
+        assert process.poll() is None, output
+        told = re.sub(r"\s+", " ", output)
+        assert "All of it happened as it must" in told
+        assert_links_lead_there(output, told)
+        process.send_signal(signal.SIGINT)
+        read(ours, process, "never shown")
+        assert process.wait(60) == 0
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+        os.close(ours)
+    assert_nothing_is_left(temporary)
 
 
-@pytest.mark.usefixtures("pool")
-def test_deployments_from_git_are_taken_by_prefect(
-    prefect_server: PrefectServer, server: RunningServer
-) -> None:
-    for block in ("git-token", "bitbucket-token"):
-        Secret(value=SECRET).save(block)
-    names = [part for name in FROM_GIT for part in ("-n", name)]
-    prefect("deploy", "--prefect-file", "elsewhere.yaml", *names, env=server.environment)
-    with prefect_server.api as api:
-        for name in FROM_GIT:
-            kept = api.get(f"/deployments/name/nightly-import-isolated/{name}").raise_for_status().json()
-            written = next(item for item in ELSEWHERE["deployments"] if item["name"] == name)
-            assert kept["pull_steps"] == written["pull"]
-            assert SECRET not in str(kept)  # Prefect reads the blocks to see that they are there
+def assert_links_lead_there(output: str, told: str) -> None:
+    """Hold that each run's links answer with the run, with what lakeFS has of it, and with its report."""
+    runs, places, reports = RUN.findall(output), OF_LAKEFS.findall(output), REPORT.findall(output)
+    assert len(runs) == len(places) == len(reports) == 5
+    (token,) = re.findall(r"want the token (\S+)\)", told)
+    ((key, secret),) = re.findall(r"API says, for (\w+):([\w-]+)\)", told)
+    with httpx.Client(timeout=60, follow_redirects=True) as web:
+        for (page, run), place, (report, verdict) in zip(runs, places, reports, strict=True):
+            shown = web.get(page, headers={"Accept": "text/html"})  # as a browser, or it answers 404
+            assert "Prefect" in shown.raise_for_status().text
+            kept = web.get(f"{page.split('/runs/')[0]}/api/flow_runs/{run}").raise_for_status().json()
+            assert kept["deployment_id"]
+            found = web.get(place, auth=(key, secret)).raise_for_status().json()
+            assert_is_the_report(web, report, verdict, token)
+            if "/commits/" in place:
+                assert verdict == "PASS"
+                metadata = found["metadata"]
+                assert run in (metadata["prefect_flow_run_id"], metadata.get("prefect_root_flow_run_id"))
+                assert_is_the_report(web, metadata["::lakefs::Gate::url[url:ui]"], verdict, token)
+                button = web.get(metadata["::lakefs::Prefect::url[url:ui]"], headers={"Accept": "text/html"})
+                assert "Prefect" in button.raise_for_status().text
+            else:
+                assert verdict == "FAIL"
+                assert found["results"]
 
 
-@pytest.mark.parametrize("deployment", ELSEWHERE["deployments"], ids=lambda item: item["name"])
-def test_the_other_deployments_are_of_prefects_form(deployment: dict[str, Any]) -> None:
-    """What is not run here: each step is named, and nothing is misspelt that Prefect would pass over."""
+def assert_is_the_report(web: httpx.Client, report: str, verdict: str, token: str) -> None:
+    """Hold that a report's page opens with the token and says the verdict, as the API does."""
+    base, check = report.split("/checks/")
+    asked = web.get(f"{base}/api/v1/checks/{check}", headers={"Authorization": f"Bearer {token}"})
+    assert asked.raise_for_status().json()["verdict"] == verdict
+    page = web.get(report)
+    if "/sign-in" in str(page.url):
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+        page = web.post(f"{base}/sign-in", data={**form, "token": token})
+    assert str(page.raise_for_status().url) == report
+    assert f"<title>{HEADLINES[verdict]}" in page.text
+
+
+@pytest.mark.parametrize("name", IN_FORM)
+def test_what_is_not_run_is_of_prefects_form(name: str) -> None:
+    """Each step is named, and nothing is misspelt that Prefect would pass over."""
+    deployment = next(item for item in ELSEWHERE if item["name"] == name)
     model = PrefectYamlModel.model_validate({"deployments": [deployment]})
     (read,) = model.deployments
     assert set(deployment) <= set(type(read).model_fields)

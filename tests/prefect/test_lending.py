@@ -16,8 +16,7 @@ from gate_client.prefect import GateCredentials, LakeFSCredentials, run_waiting_
 from local_lakefs.testing import RunningServer
 from tests.e2e.harness import BAD, ROOT, Gate, World, running_gate, until
 from tests.e2e.holding import holding_way
-from tests.prefect.harness import PrefectServer
-from tests.prefect.test_examples import prefect
+from tests.prefect.harness import PrefectServer, prefect
 
 POLICY = """\
 version: 1

@@ -244,6 +244,18 @@ def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
         assert http.get("/nothing").status_code == 404
 
 
+def test_a_link_to_a_page_leads_to_what_the_api_says(server: RunningServer) -> None:
+    with client(server) as http:
+        upload(http, "main", "a b/c", b"x").raise_for_status()
+        head = http.get("/repositories/repo/branches/main").json()["commit_id"]
+        pages = httpx.Client(base_url=server.url, auth=http.auth, follow_redirects=True)
+        assert pages.get(f"/repositories/repo/commits/{head}").json()["id"] == head
+        listed = pages.get("/repositories/repo/objects", params={"ref": "main", "path": "a b/"})
+        assert [item["path"] for item in listed.json()["results"]] == ["a b/c"]
+        shown = pages.get("/repositories/repo/object", params={"ref": "main", "path": "a b/c"})
+        assert shown.json()["size_bytes"] == 1
+
+
 def test_every_handler_is_an_operation() -> None:
     assert set(HANDLERS) <= {item.operation for item in operations()}
 
