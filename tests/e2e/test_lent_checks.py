@@ -333,7 +333,8 @@ def test_another_engine_is_an_error(place: Place, world: World) -> None:
     told = place.hand_in(place.lease(world), engine_version="engine 1").json()
     assert (told["allowed"], told["verdict"]) == (False, "ERROR")
     assert "another engine" in told["summary"]
-    # Nobody is told that verdict again: who asks once more starts anew.
+    # The merge that waits for it hears it, once: who asks after that starts anew.
+    assert place.post(event).json()["verdict"] == "ERROR"
     assert place.post(event).json()["verdict"] == ""
     with place.client() as gate:
         until(lambda: len(gate.list_waiting(world.name)) == 1)
@@ -449,7 +450,9 @@ def test_what_nobody_takes_ends_as_an_error(place: Place, world: World) -> None:
     until(lambda: place.row(world)["state"] == "done")
     row = place.row(world)
     assert (row["outcome"], row["worker"] != "") == ("ERROR", True)
-    assert "no worker elsewhere took this check" in json.loads(row["failure"])["message"]
+    answer = place.post(event)
+    assert (answer.status_code, answer.json()["verdict"], answer.json()["allowed"]) == (503, "ERROR", False)
+    assert "no worker elsewhere took this check" in answer.json()["summary"]
 
 
 def test_what_a_worker_needs_is_said(place: Place, world: World) -> None:
