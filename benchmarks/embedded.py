@@ -11,6 +11,7 @@ import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -125,7 +126,7 @@ def _large_objects(directory: Path) -> Iterator[Figure]:
             up_s = _uploaded_s(server, f"large-{number}", piece)
             ups.append((before_s + written_s(directory / "plain", piece)) / 2 / up_s)
             forget(directory)
-            downs.append(read_s(directory / "plain") / _downloaded_s(client, f"large-{number}"))
+            downs.append(read_s(directory / "plain") / _downloaded_s(server, f"large-{number}"))
         peak = peak_bytes(worker.pid)
     size = f"{LARGE_BYTES >> 30} GB"
     yield Figure(f"{size} up, share of the disk's own speed", f"{_median(ups):.2f}", "0.5 or more")
@@ -167,31 +168,42 @@ def read_s(path: Path) -> float:
 
 
 def _uploaded_s(server: RunningServer, path: str, piece: bytes) -> float:
-    """Upload by the standard library: httpx sends in small pieces, and would be what is measured."""
-    keys = b64encode(f"{server.access_key_id}:{server.secret_access_key}".encode()).decode()
-    headers = {"Authorization": f"Basic {keys}", "Content-Length": str(LARGE_BYTES)}
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    pieces = (piece for _ in range(LARGE_BYTES // PIECE_BYTES))
+    headers = {"Content-Length": str(LARGE_BYTES)}
     started = time.perf_counter()
-    connection.request(
-        "POST",
-        f"/api/v1/repositories/large/branches/main/objects?path={path}",
-        body=(piece for _ in range(LARGE_BYTES // PIECE_BYTES)),
-        headers=headers,
-    )
-    response = connection.getresponse()
-    response.read()
-    assert response.status == 201
-    connection.close()
-    return time.perf_counter() - started
+    with _response(server, "POST", f"branches/main/objects?path={path}", pieces, headers) as response:
+        assert response.status == 201
+        response.read()
+        return time.perf_counter() - started
 
 
-def _downloaded_s(client: httpx.Client, path: str) -> float:
-    started, size_bytes = time.perf_counter(), 0
-    with client.stream("GET", "/repositories/large/refs/main/objects", params={"path": path}) as response:
-        for piece in response.iter_raw():
-            size_bytes += len(piece)
-    assert size_bytes == LARGE_BYTES
-    return time.perf_counter() - started
+def _downloaded_s(server: RunningServer, path: str) -> float:
+    size_bytes, buffer, started = 0, bytearray(PIECE_BYTES), time.perf_counter()
+    with _response(server, "GET", f"refs/main/objects?path={path}") as response:
+        while read := response.readinto(buffer):
+            size_bytes += read
+        assert size_bytes == LARGE_BYTES
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _response(
+    server: RunningServer,
+    method: str,
+    path: str,
+    body: Iterator[bytes] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Iterator[http.client.HTTPResponse]:
+    """Call by the standard library: httpx moves small pieces, and would be what is measured."""
+    keys = b64encode(f"{server.access_key_id}:{server.secret_access_key}".encode()).decode()
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    address = f"/api/v1/repositories/large/{path}"
+    given = {"Authorization": f"Basic {keys}", **(headers or {})}
+    try:
+        connection.request(method, address, body=body, headers=given)
+        yield connection.getresponse()
+    finally:
+        connection.close()
 
 
 def _client(server: RunningServer) -> httpx.Client:
