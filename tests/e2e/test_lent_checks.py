@@ -213,7 +213,8 @@ def test_a_merge_is_judged_by_a_worker_elsewhere(place: Place, world: World) -> 
         web = next(
             item for item in psutil.Process(place.gate.process.pid).children() if "web" in item.cmdline()
         )
-        web.kill()
+        for item in (web, *web.children(recursive=True)):  # none is left that answers while it ends
+            item.kill()
         place.way.free.set()
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
