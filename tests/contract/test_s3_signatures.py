@@ -57,7 +57,13 @@ def test_a_refused_body_does_not_stand_in_the_way(s3: S3) -> None:
     for size_bytes in (0, 1000, 1 << 20, 20 << 20):
         request = s3.signed("PUT", s3.url("main/refused"), bytes(size_bytes), credentials=wrong)
         assert code(s3.send(request), 403) == "SignatureDoesNotMatch"
-        assert s3.call("GET", "main/a").content == b"hello"
+        try:
+            answer = s3.call("GET", "main/a")
+        except (
+            httpx.RemoteProtocolError
+        ):  # what was left of a large body may end the connection: on a new one
+            answer = s3.call("GET", "main/a")
+        assert answer.content == b"hello"
 
 
 def test_what_is_signed_cannot_be_changed(s3: S3) -> None:

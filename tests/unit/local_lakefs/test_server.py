@@ -246,13 +246,14 @@ def test_what_is_not_offered_says_its_name(server: RunningServer) -> None:
 
 def test_a_link_to_a_page_leads_to_what_the_api_says(server: RunningServer) -> None:
     with client(server) as http:
-        upload(http, "main", "a b/c", b"x").raise_for_status()
-        head = http.get("/repositories/repo/branches/main").json()["commit_id"]
+        http.post("/repositories/repo/branches", json={"name": "linked", "source": "main"}).raise_for_status()
+        upload(http, "linked", "a b/c", b"x").raise_for_status()
+        head = http.get("/repositories/repo/branches/linked").json()["commit_id"]
         pages = httpx.Client(base_url=server.url, auth=http.auth, follow_redirects=True)
         assert pages.get(f"/repositories/repo/commits/{head}").json()["id"] == head
-        listed = pages.get("/repositories/repo/objects", params={"ref": "main", "path": "a b/"})
+        listed = pages.get("/repositories/repo/objects", params={"ref": "linked", "path": "a b/"})
         assert [item["path"] for item in listed.json()["results"]] == ["a b/c"]
-        shown = pages.get("/repositories/repo/object", params={"ref": "main", "path": "a b/c"})
+        shown = pages.get("/repositories/repo/object", params={"ref": "linked", "path": "a b/c"})
         assert shown.json()["size_bytes"] == 1
 
 
