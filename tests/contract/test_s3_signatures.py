@@ -59,9 +59,7 @@ def test_a_refused_body_does_not_stand_in_the_way(s3: S3) -> None:
         assert code(s3.send(request), 403) == "SignatureDoesNotMatch"
         try:
             answer = s3.call("GET", "main/a")
-        except (
-            httpx.RemoteProtocolError
-        ):  # what was left of a large body may end the connection: on a new one
+        except httpx.RemoteProtocolError:  # a large body that was refused may end the connection
             answer = s3.call("GET", "main/a")
         assert answer.content == b"hello"
 
