@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Engine, Row, and_, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
@@ -153,11 +154,10 @@ class Checks:
         fencing token. A check whose place is elsewhere is left to workers there for `elsewhere_wait_s`
         seconds; whoever gets it here then is to end it.
         """
-        left = and_(checks.c.place == "elsewhere", checks.c.lease_until < database_time(-elsewhere_wait_s))
-        # The states first: by them the index leaves out what is done, which is nearly all.
-        free = and_(
-            checks.c.state.in_(("queued", "running")), or_(and_(checks.c.place == "here", FREE), left)
-        )
+        free = _free(elsewhere_wait_s)
+        with reading(self._engine) as connection:  # looking costs no write lock
+            if connection.execute(select(checks.c.id).where(free).limit(1)).first() is None:
+                return None
         oldest = (
             select(checks.c.id)
             .where(free)
@@ -179,9 +179,6 @@ class Checks:
             )
             .returning(*COLUMNS)
         )
-        with reading(self._engine) as connection:  # looking costs no write lock
-            if connection.execute(select(checks.c.id).where(free).limit(1)).first() is None:
-                return None
         with self._engine.begin() as connection:
             row = connection.execute(taken).first()
         return as_check(row) if row else None
@@ -260,6 +257,13 @@ class Checks:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return as_check(row) if row else None
+
+
+@lru_cache
+def _free(elsewhere_wait_s: float) -> ColumnElement[bool]:
+    left = and_(checks.c.place == "elsewhere", checks.c.lease_until < database_time(-elsewhere_wait_s))
+    # The states first: by them the index leaves out what is done, which is nearly all.
+    return and_(checks.c.state.in_(("queued", "running")), or_(and_(checks.c.place == "here", FREE), left))
 
 
 def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:
