@@ -34,7 +34,7 @@ from gate_client.wire import (
     TokensBody,
 )
 from gate_server.model import Role
-from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, free_port
+from tests.e2e.harness import API_TOKEN, BAD, GOOD, HOOK_TOKEN, Gate, World, free_port, until
 
 MISSING = "`_c4` is missing: 5 columns expected, 4 found (`_c0, _c1, _c2, _c3`)"
 Ask = Callable[..., Any]
@@ -110,7 +110,8 @@ def test_tokens(ask: Ask, gate: Gate, world: World) -> None:
         nobody.list_checks()
 
 
-def test_up_and_ready(ask: Ask) -> None:
+def test_up_and_ready(ask: Ask, gate: Gate) -> None:
+    until(lambda: gate.api.get("/readyz").status_code == 200)  # its worker comes a little later
     assert ask("health").status == "ok"
     assert ask("readiness").workers >= 1
 
