@@ -20,8 +20,6 @@ from gate_client.wire import (
     HealthBody,
     InstallationBody,
     InstallationRequest,
-    LeaseBody,
-    LeaseRequest,
     ListQuery,
     NewTokenBody,
     OneRevertBody,
@@ -30,8 +28,6 @@ from gate_client.wire import (
     RegistrationRequest,
     ReloadedBody,
     ReloadRequest,
-    RenewedBody,
-    ResultsRequest,
     RevertAnswer,
     RevertBody,
     RevertRequest,
@@ -42,15 +38,11 @@ from gate_client.wire import (
     TokenRequest,
     TokensBody,
     VerdictBody,
-    WaitingBody,
-    WaitingCheck,
-    WorkBody,
 )
 
 S = TypeVar("S", bound=Sent)
 
 CHECKS = "/api/v1/checks"
-LEASES = "/api/v1/leases"
 REVERTS = "/api/v1/reverts"
 POLICY = "/api/v1/policy"
 TOKENS = "/api/v1/tokens"
@@ -72,7 +64,7 @@ def check(
     wait_s
         How long to wait for the verdict; it is empty where the check still runs then.
     """
-    body = _checked(CheckRequest, repository=repository, source=source, destination=destination)
+    body = checked(CheckRequest, repository=repository, source=source, destination=destination)
     asked = Request("POST", CHECKS, body, {"wait": wait_s}, wait_s=wait_s)
     return (yield from exchange(gate, asked, VerdictBody))
 
@@ -147,65 +139,14 @@ def get_check(gate: Connection, check_id: str, *, wait_s: float = 0.0) -> Flow[C
     NotFound
         When there is none.
     """
-    request = Request("GET", f"{CHECKS}/{_id(check_id)}", params={"wait": wait_s}, wait_s=wait_s)
+    request = Request("GET", f"{CHECKS}/{in_path(check_id)}", params={"wait": wait_s}, wait_s=wait_s)
     return (yield from exchange(gate, request, CheckBody))
 
 
 def list_checks(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[CheckRow]]:
     """Return the newest checks, newest first."""
-    query = _checked(ListQuery, repository=repository, limit=limit)
+    query = checked(ListQuery, repository=repository, limit=limit)
     return (yield from exchange(gate, Request("GET", CHECKS, params=query.model_dump()), ChecksBody)).checks
-
-
-def list_waiting(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[WaitingCheck]]:
-    """Return the checks that wait for a worker elsewhere, oldest first; for a token of the role worker."""
-    query = _checked(ListQuery, repository=repository, limit=limit)
-    return (yield from exchange(gate, Request("GET", LEASES, params=query.model_dump()), WaitingBody)).checks
-
-
-def take_lease(gate: Connection, check_id: str) -> Flow[LeaseBody]:
-    """Take a check that waits; the lease's token is in this answer and nowhere else.
-
-    Raises
-    ------
-    Conflict
-        When it does not wait.
-    """
-    # Never again: the first one may have been given, and nobody would know its token.
-    request = Request("POST", f"{CHECKS}/{_id(check_id)}/lease", LeaseRequest(), again="never")
-    return (yield from exchange(gate, request, LeaseBody))
-
-
-def get_work(gate: Connection, check_id: str) -> Flow[WorkBody]:
-    """Return what the holder of the lease is to evaluate; for a client whose token is the lease's.
-
-    Raises
-    ------
-    Unauthorized
-        When the lease is over; so do `renew_lease`, `hand_back` and `hand_in`.
-    """
-    return (yield from exchange(gate, Request("GET", f"{CHECKS}/{_id(check_id)}/lease"), WorkBody))
-
-
-def renew_lease(gate: Connection, check_id: str) -> Flow[RenewedBody]:
-    """Say that the work goes on."""
-    request = Request("PUT", f"{CHECKS}/{_id(check_id)}/lease", LeaseRequest())
-    return (yield from exchange(gate, request, RenewedBody))
-
-
-def hand_back(gate: Connection, check_id: str) -> Flow[WaitingCheck]:
-    """Give a lease up unharmed: the check waits for the next worker."""
-    return (yield from exchange(gate, Request("DELETE", f"{CHECKS}/{_id(check_id)}/lease"), WaitingCheck))
-
-
-def hand_in(
-    gate: Connection, check_id: str, work: str, engine_version: str, evaluations: str
-) -> Flow[VerdictBody]:
-    """Hand in what was found, once, and return the verdict that the gate makes of it."""
-    body = _checked(ResultsRequest, work=work, engine_version=engine_version, evaluations=evaluations)
-    return (
-        yield from exchange(gate, Request("POST", f"{CHECKS}/{_id(check_id)}/results", body), VerdictBody)
-    )
 
 
 def plan_revert(
@@ -219,7 +160,7 @@ def plan_revert(
     keep: Sequence[str] = (),
 ) -> Flow[RevertAnswer]:
     """Return what `revert` would change; nothing is changed (a dry run)."""
-    body = _checked(
+    body = checked(
         RevertRequest,
         repository=repository,
         branch=branch,
@@ -261,7 +202,7 @@ def revert(
     Conflict
         When `to` was never the branch's state, or its head is not the expected one.
     """
-    body = _checked(
+    body = checked(
         RevertRequest,
         repository=repository,
         branch=branch,
@@ -289,13 +230,13 @@ def get_revert(gate: Connection, revert_id: str) -> Flow[RevertBody]:
     NotFound
         When there is none.
     """
-    request = Request("GET", f"{REVERTS}/{_id(revert_id)}")
+    request = Request("GET", f"{REVERTS}/{in_path(revert_id)}")
     return (yield from exchange(gate, request, OneRevertBody)).revert
 
 
 def list_reverts(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[RevertBody]]:
     """Return the newest reverts, newest first."""
-    query = _checked(ListQuery, repository=repository, limit=limit)
+    query = checked(ListQuery, repository=repository, limit=limit)
     request = Request("GET", REVERTS, params=query.model_dump())
     return (yield from exchange(gate, request, RevertsBody)).reverts
 
@@ -304,7 +245,7 @@ def register_merge(
     gate: Connection, repository: str, base_commit: str, source_commit: str
 ) -> Flow[RegistrationRequest]:
     """Let exactly this merge change the gate's own files; for an admin's token."""
-    body = _checked(
+    body = checked(
         RegistrationRequest, repository=repository, base_commit=base_commit, source_commit=source_commit
     )
     return (yield from exchange(gate, Request("POST", "/api/v1/registrations", body), RegistrationRequest))
@@ -314,7 +255,7 @@ def record_installation(
     gate: Connection, repository: str, branch: str, files: Mapping[str, str], commit_id: str
 ) -> Flow[InstallationBody]:
     """Have the gate remember the files that it was installed with (text by path); for an admin's token."""
-    body = _checked(
+    body = checked(
         InstallationRequest, repository=repository, branch=branch, files=dict(files), commit_id=commit_id
     )
     return (yield from exchange(gate, Request("PUT", "/api/v1/installations", body), InstallationBody))
@@ -347,7 +288,7 @@ def create_token(
     days: int | None = None,
 ) -> Flow[NewTokenBody]:
     """Make a token; its text is in this answer and nowhere else. For an admin's token without limits."""
-    body = _checked(
+    body = checked(
         TokenRequest,
         name=name,
         roles=list(roles),
@@ -372,7 +313,7 @@ def revoke_token(gate: Connection, token_id: str) -> Flow[TokenBody]:
     NotFound
         When there is none.
     """
-    return (yield from exchange(gate, Request("DELETE", f"{TOKENS}/{_id(token_id)}"), OneTokenBody)).token
+    return (yield from exchange(gate, Request("DELETE", f"{TOKENS}/{in_path(token_id)}"), OneTokenBody)).token
 
 
 def health(gate: Connection) -> Flow[HealthBody]:
@@ -385,13 +326,15 @@ def readiness(gate: Connection) -> Flow[ReadinessBody]:
     return (yield from exchange(gate, Request("GET", "/readyz", again="never"), ReadinessBody))
 
 
-def _id(text: str) -> str:
+def in_path(text: str) -> str:
+    """Return an id as a part of an address; raises `UsageError` for what is none."""
     if text in ("", ".", ".."):  # an HTTP client would fold these away, and another thing would be asked for
         raise UsageError(f"{text!r} is no id")
     return quote(text, safe="")
 
 
-def _checked(body: type[S], **fields: Any) -> S:
+def checked(body: type[S], **fields: Any) -> S:
+    """Return a request's body; raises `UsageError` that names what is wrong in it."""
     try:
         return body(**fields)
     except ValidationError as error:

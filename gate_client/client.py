@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from gate_client import calls
+from gate_client import calls, lease_calls
 from gate_client.exchange import Came, Connection, Flow, Pause, Request
 
 P = ParamSpec("P")
@@ -70,12 +70,12 @@ class GateClient(Connection):
     require = _waiting(calls.require)
     get_check = _waiting(calls.get_check)
     list_checks = _waiting(calls.list_checks)
-    list_waiting = _waiting(calls.list_waiting)
-    take_lease = _waiting(calls.take_lease)
-    get_work = _waiting(calls.get_work)
-    renew_lease = _waiting(calls.renew_lease)
-    hand_back = _waiting(calls.hand_back)
-    hand_in = _waiting(calls.hand_in)
+    list_waiting = _waiting(lease_calls.list_waiting)
+    take_lease = _waiting(lease_calls.take_lease)
+    get_work = _waiting(lease_calls.get_work)
+    renew_lease = _waiting(lease_calls.renew_lease)
+    hand_back = _waiting(lease_calls.hand_back)
+    hand_in = _waiting(lease_calls.hand_in)
     plan_revert = _waiting(calls.plan_revert)
     revert = _waiting(calls.revert)
     get_revert = _waiting(calls.get_revert)
@@ -154,12 +154,12 @@ class AsyncGateClient(Connection):
     require = _awaiting(calls.require)
     get_check = _awaiting(calls.get_check)
     list_checks = _awaiting(calls.list_checks)
-    list_waiting = _awaiting(calls.list_waiting)
-    take_lease = _awaiting(calls.take_lease)
-    get_work = _awaiting(calls.get_work)
-    renew_lease = _awaiting(calls.renew_lease)
-    hand_back = _awaiting(calls.hand_back)
-    hand_in = _awaiting(calls.hand_in)
+    list_waiting = _awaiting(lease_calls.list_waiting)
+    take_lease = _awaiting(lease_calls.take_lease)
+    get_work = _awaiting(lease_calls.get_work)
+    renew_lease = _awaiting(lease_calls.renew_lease)
+    hand_back = _awaiting(lease_calls.hand_back)
+    hand_in = _awaiting(lease_calls.hand_in)
     plan_revert = _awaiting(calls.plan_revert)
     revert = _awaiting(calls.revert)
     get_revert = _awaiting(calls.get_revert)
