@@ -42,7 +42,8 @@ def create_app(server: LocalLakeFS) -> Flask:
     app = Flask("local_lakefs", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False
-    for item in operations():
+    # Flask has a rule for GET answer HEAD as well: those for HEAD come first.
+    for item in sorted(operations(), key=lambda item: item.method != "HEAD"):
         path = re.sub(r"{(\w+)}", r"<\1>", item.path)
         app.add_url_rule(
             PREFIX + path,
@@ -69,6 +70,8 @@ def _view(
     server: LocalLakeFS, item: Operation, handler: Handler | None
 ) -> Callable[..., ResponseReturnValue]:
     def view(**parameters: str) -> ResponseReturnValue:
+        if request.method != item.method:
+            raise NotFound
         if not item.open:
             _authenticate(server)
         if handler is None:

@@ -124,9 +124,6 @@ def _headers(entry: Entry) -> dict[str, str]:
         "Content-Type": entry.content_type,
         "Cache-Control": "no-store, must-revalidate",
         "Expires": "0",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "SAMEORIGIN",
-        "Content-Security-Policy": "default-src 'none'",
     }
 
 
@@ -149,11 +146,18 @@ def _range(header: str, size_bytes: int) -> tuple[int, int]:
 
 @operation("headObject")
 def head_object(server: LocalLakeFS, repository: str, ref: str) -> ResponseReturnValue:
-    _, _, entry = _entry(server, repository, ref)
-    response = Response(headers=_headers(entry))
+    try:
+        _, _, entry = _entry(server, repository, ref)
+    except LakeFSError as error:
+        return answers.empty(error.status)
+    response = Response(headers=_headers(entry) | {"Accept-Ranges": "bytes"})
     start, end, wanted = 0, entry.size_bytes - 1, request.headers.get("Range")
     if wanted is not None:
-        start, end = _range(wanted, entry.size_bytes)
+        try:
+            start, end = _range(wanted, entry.size_bytes)
+        except RangeNotSatisfiable as refusal:
+            response.status_code = refusal.status
+            return response
         response.status_code = 206
         response.headers["Content-Range"] = f"bytes {start}-{end}/{entry.size_bytes}"
     response.headers["Content-Length"] = str(max(end - start + 1, 0))
@@ -167,7 +171,11 @@ def get_object(server: LocalLakeFS, repository: str, ref: str) -> ResponseReturn
         return answers.empty(304)
     if arguments.flag("presign"):
         raise BadRequest(NO_PRESIGNED)
-    headers: dict[str, Any] = _headers(entry)
+    headers: dict[str, Any] = _headers(entry) | {
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN",
+        "Content-Security-Policy": "default-src 'none'",
+    }
     headers["Content-Disposition"] = "inline" if entry.content_type in INLINE_TYPES else "attachment"
     start, end, status = 0, entry.size_bytes - 1, 200
     wanted = request.headers.get("Range")

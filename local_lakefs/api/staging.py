@@ -159,7 +159,10 @@ def update_object_user_metadata(server: LocalLakeFS, repository: str, branch: st
     metadata = body.metadata("set")
     check_branch(branch)
     check_path(path)
-    target = server.repositories.get(repository)
+    try:
+        target = server.repositories.get(repository)
+    except NotFound:
+        return answers.empty()  # as lakeFS, which forgets the error
     protection.require_unprotected(target, branch)
     target.require_writable(force=False)
 

@@ -12,19 +12,58 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from local_lakefs.testing import lakefs_server
+from tests.contract.answered import ANSWERED, unproven
 from tests.contract.harness import Lakefs, Repository
 from tests.contract.webhooks import Receiver, receiver
 
+FOLDER = Path(__file__).parent
 REAL_URL = os.environ.get("GATE_TEST_LAKEFS_URL", "")
+KINDS = ["embedded", "real"] if REAL_URL else ["embedded"]
 HOOK_ENVIRONMENT = {"LAKEFSACTION_CONTRACT": "contract-value", "OTHER_SECRET": "not-for-hooks"}
+
+
+UNPROVEN = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "behaviour(*ids): the facts about lakeFS that the test holds")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Gather what the tests of one of pytest-xdist's workers had answered."""
+    ANSWERED.update(tuple(answer) for answer in getattr(node, "workeroutput", {}).get("answered", []))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hold the page's table of operations against what was answered, when the whole suite ran and passed."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["answered"] = sorted(ANSWERED)
+    elif session.exitstatus == pytest.ExitCode.OK and _is_whole(session.config):
+        session.config.stash[UNPROVEN] = unproven(ANSWERED, KINDS)
+        if session.config.stash[UNPROVEN]:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether no test of the suite was left out."""
+    narrowed = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly")
+    asked = [config.invocation_params.dir / argument for argument in config.args]
+    return FOLDER in asked and not any(config.getoption(name, None) for name in narrowed)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lacking = config.stash.get(UNPROVEN, [])
+    if lacking:
+        terminalreporter.section("docs/local-lakefs.md says more than the contract suite shows")
+        terminalreporter.write_line("\n".join(lacking))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +86,7 @@ def real() -> Iterator[Lakefs]:
         server.http.delete(f"/repositories/{name}", params={"force": True})
 
 
-@pytest.fixture(scope="session", params=["embedded", "real"] if REAL_URL else ["embedded"])
+@pytest.fixture(scope="session", params=KINDS)
 def lakefs(request: pytest.FixtureRequest) -> Lakefs:
     server = request.getfixturevalue(request.param)
     assert isinstance(server, Lakefs)

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import httpx
 
+from tests.contract.answered import note
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -69,6 +71,7 @@ class Lakefs:
             auth=(self.access_key_id, self.secret_access_key),
             timeout=60,
             trust_env=False,
+            event_hooks={"response": [lambda response: note(self.kind, response)]},
         )
 
     def create_repository(

@@ -16,7 +16,7 @@ from tests.contract.harness import Json, Lakefs, Repository, eventually, refused
 
 
 def start(repo: Repository, *sources: tuple[str, str, str], branch: str = "main", **commit: object) -> Json:
-    """Import, and return what the import's end says."""
+    """Import, and return what the import's end says, and its id."""
     paths = [{"type": kind, "path": path, "destination": destination} for kind, path, destination in sources]
     body = {"paths": paths, "commit": {"message": "imported"} | commit}
     answer = repo.request("POST", "branches", branch, "import", json=body)
@@ -25,7 +25,7 @@ def start(repo: Repository, *sources: tuple[str, str, str], branch: str = "main"
 
     def ended() -> Json | None:
         told: Json = success(repo.request("GET", "branches", branch, "import", params={"id": started}))
-        return told if told["completed"] or "error" in told else None
+        return told | {"id": started} if told["completed"] or "error" in told else None
 
     return eventually(ended, timeout_s=60)  # type: ignore[return-value]
 
@@ -83,6 +83,13 @@ def test_a_dirty_branch(lakefs: Lakefs, repo: Repository) -> None:
     repo.upload("main", "staged", "1")
     told = start(repo, ("object", address, "t"))
     assert "uncommitted changes (dirty branch)" in told["error"]["message"]
+    # One that failed has not completed, and may be cancelled, any number of times.
+    place, asked = ("branches", "main", "import"), {"id": told["id"]}
+    for _ in range(2):
+        answer = repo.request("DELETE", *place, params=asked)
+        assert (answer.status_code, answer.content) == (204, b"")
+        cancelled = success(repo.request("GET", *place, params=asked))
+        assert (cancelled["completed"], cancelled["error"]) == (False, {"message": "import error: Canceled"})
 
 
 def test_an_import_that_has_ended_cannot_be_cancelled(lakefs: Lakefs, repo: Repository) -> None:

@@ -2,9 +2,10 @@
 
 import hashlib
 
+import httpx
 import pytest
 
-from tests.contract.harness import Repository, refused, success
+from tests.contract.harness import Lakefs, Repository, refused, success
 
 ODD_KEYS = [
     "a b",
@@ -97,6 +98,11 @@ def test_keys_are_flat_and_in_byte_order(repo: Repository) -> None:
     assert repo.contents("main")["a//b"] == b""
 
 
+def try_metadata(repo: Repository, branch: str, path: str, **metadata: str) -> httpx.Response:
+    place = ("branches", branch, "objects", "stat", "user_metadata")
+    return repo.request("PUT", *place, params={"path": path}, json={"set": metadata})
+
+
 def test_metadata_and_content_type(repo: Repository) -> None:
     headers = {"x-lakefs-meta-Owner": "Team A", "content-type": "text/csv; charset=utf-8"}
     repo.upload("main", "a", "1", headers=headers)
@@ -106,19 +112,18 @@ def test_metadata_and_content_type(repo: Repository) -> None:
         "GET", "refs", "main", "objects", "stat", params={"path": "a", "user_metadata": False}
     )
     assert success(without)["metadata"] == {}
-    response = repo.request(
-        "PUT",
-        "branches",
-        "main",
-        "objects",
-        "stat",
-        "user_metadata",
-        params={"path": "a"},
-        json={"set": {"owner": "Team B", "checked": "yes"}},
-    )
-    success(response)
+    success(try_metadata(repo, "main", "a", owner="Team B", checked="yes"))
     assert repo.stat("main", "a")["metadata"] == {"owner": "Team B", "checked": "yes"}
     assert repo.read("main", "a") == b"1"
+
+
+def test_metadata_of_what_is_not_there(lakefs: Lakefs, repo: Repository) -> None:
+    assert refused(try_metadata(repo, "main", "none", a="b"), 404) == (
+        f"update user metadata on {repo.name}/main/none: not found"
+    )
+    assert refused(try_metadata(repo, "none", "a", a="b"), 404) == "branch not found"
+    nowhere = try_metadata(Repository(lakefs, "none-of-this-name"), "main", "a", a="b")
+    assert nowhere.status_code == 204  # lakeFS forgets this error
 
 
 @pytest.mark.behaviour("C6")

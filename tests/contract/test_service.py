@@ -14,7 +14,7 @@ def test_without_valid_keys_every_call_is_401(lakefs: Lakefs, auth: tuple[str, s
 
 
 def test_health_needs_no_keys(lakefs: Lakefs) -> None:
-    assert httpx.get(f"{lakefs.url}/api/v1/healthcheck", trust_env=False).status_code == 204
+    assert lakefs.http.get("/healthcheck", auth=None).status_code == 204
 
 
 def test_configuration_says_what_clients_need(lakefs: Lakefs) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import httpx
 import pytest
 
 from tests.contract.harness import Json, Repository, refused, success
@@ -16,17 +17,22 @@ def backing(repo: Repository, path: str) -> Json:
     return address
 
 
-def link(repo: Repository, path: str, address: Json, **body: object) -> Json:
-    response = repo.request(
+def try_link(
+    repo: Repository, path: str, address: Json, *, branch: str = "main", **body: object
+) -> httpx.Response:
+    return repo.request(
         "PUT",
         "branches",
-        "main",
+        branch,
         "staging",
         "backing",
         params={"path": path},
         json={"staging": address, "checksum": "claimed", "size_bytes": 5} | body,
     )
-    stats: Json = success(response)
+
+
+def link(repo: Repository, path: str, address: Json, **body: object) -> Json:
+    stats: Json = success(try_link(repo, path, address, **body))
     return stats
 
 
@@ -63,6 +69,28 @@ def test_link(repo: Repository) -> None:
     stats = link(repo, "linked", first)
     assert (stats["checksum"], stats["size_bytes"]) == ("claimed", 5)
     assert repo.uncommitted("main") == [("added", "linked")]
+
+
+def test_links_that_are_refused(repo: Repository) -> None:
+    given = backing(repo, "linked")["physical_address"]
+    # lakeFS's local storage tells a path, which anybody may link: what is in the namespace is signed.
+    signed = f"local://{repo.name}/data/{given.rpartition('/data/')[2]}"
+    unsigned, _, signature = signed.rpartition(",")
+    for address, status, message in (
+        (unsigned, 400, "address is not signed: link address invalid"),
+        (f"{unsigned},forged", 400, "invalid address signature: invalid address"),
+        (f"{unsigned}x,{signature}", 400, "invalid address signature: invalid address"),
+    ):
+        assert refused(try_link(repo, "linked", {"physical_address": address}), status) == message
+    right = {"physical_address": signed}
+    for path, branch in (("other", "main"), ("linked", "none")):
+        message = refused(try_link(repo, path, right, branch=branch), 400)
+        assert message == "invalid address signature: invalid address"
+    assert refused(try_link(repo, "linked", right, checksum=""), 400) == "checksum is required"
+    path_alone = {"physical_address": given}
+    assert refused(try_link(repo, "linked", path_alone, branch="none"), 404) == "branch not found"
+    assert repo.uncommitted("main") == []
+    link(repo, "linked", right)
 
 
 def test_data_that_is_not_there_is_gone(repo: Repository) -> None:

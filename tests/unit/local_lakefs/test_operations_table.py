@@ -1,24 +1,17 @@
-"""The table of operations in docs/local-lakefs.md says what the router does."""
+"""The table of operations in docs/local-lakefs.md says what the router does, and what was held."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from local_lakefs.api import HANDLERS
 from local_lakefs.api.registry import operations
-
-PAGE = Path(__file__).parents[3] / "docs" / "local-lakefs.md"
-ROW = re.compile(r"^\| `(\w+)` \| `([A-Z]+) (/\S*)` \| (equal|partial|not offered) \| (.*)\|$")
+from tests.contract.answered import WITHOUT_ERROR, rows, unproven
 
 
 def test_each_operation_is_told_as_it_is() -> None:
-    _, _, section = PAGE.read_text(encoding="utf-8").partition("## Every operation of lakeFS's API")
-    rows = [line for line in section.splitlines() if line.startswith("| `")]
-    matches = [ROW.match(row) for row in rows]
-    assert [row for row, match in zip(rows, matches, strict=True) if match is None] == []
-    told = {match[1]: (match[2], match[3], match[4], match[5].strip()) for match in matches if match}
-    assert len(told) == len(rows)
+    table = rows()
+    assert [row for row, match in table if match is None] == []
+    told = {match[1]: (match[2], match[3], match[4], match[5].strip()) for _, match in table if match}
+    assert len(told) == len(table)
     assert {name: row[:2] for name, row in told.items()} == {
         item.operation: (item.method, item.path) for item in operations()
     }
@@ -27,3 +20,17 @@ def test_each_operation_is_told_as_it_is() -> None:
     assert {name for name, row in told.items() if row[3]} == {
         name for name, row in told.items() if row[2] == "partial"
     }
+
+
+def test_an_operation_is_equal_only_by_a_success_and_an_error_of_each_server() -> None:
+    equal = {match[1] for _, match in rows() if match and match[4] == "equal"}
+    kinds = ["embedded", "real"]
+    everything = {(kind, name, good) for kind in kinds for name in equal for good in (True, False)}
+    assert unproven(everything, kinds) == []
+    assert set(WITHOUT_ERROR) <= equal
+    for missing in sorted(everything):
+        told = unproven(everything - {missing}, kinds)
+        kind, name, good = missing
+        word = "success" if good else "error"
+        expected = [f"{name}: no {word} answered by the {kind} server"]
+        assert told == ([] if name in WITHOUT_ERROR and not good else expected)
