@@ -41,6 +41,7 @@ from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.logs import set_up_logs
+from gate_server.workers.duties import Duty
 from gate_server.workers.folders import METRICS, memory_folder, own_folder
 from gate_server.workers.loop import Worker
 from gate_server.workers.parent import end_with_parent
@@ -50,6 +51,8 @@ BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CALM_AFTER_S = 60.0
 END_WITHIN_S = 20.0
 DAY_S = 86_400.0
+UPKEEP_EVERY_S = 60.0
+POLICIES_EVERY_S = 0.25
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
 _START = "import sys; from gate_server.processes import main; sys.exit(main(sys.argv[1:]))"
 NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
@@ -157,8 +160,11 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,
-        upkeep=lambda: _keep_up(reverts, settings),
-        look_at_policies=policies.look_at_new,
+        duties=[
+            Duty("upkeep", lambda: _keep_up(reverts, settings), UPKEEP_EVERY_S, shared=False),
+            # Somebody waits for a reload.
+            Duty("policies", policies.look_at_new, POLICIES_EVERY_S, shared=False),
+        ],
         lease_s=settings.lease_s,
         most_attempts=settings.max_attempts,
         elsewhere_wait_s=settings.elsewhere_wait_s,

@@ -94,7 +94,7 @@ def state_of(token: Token, at: datetime) -> str:
     return "expired" if token.expires_at is not None and token.expires_at <= at else "active"
 
 
-def revoke_token(tokens: Tokens, token_id: str) -> Token:
+def revoke_token(tokens: Tokens, token_id: str, revoked_by: str) -> Token:
     """End a token, also one that is ended; return it as it is then.
 
     Raises
@@ -104,7 +104,7 @@ def revoke_token(tokens: Tokens, token_id: str) -> Token:
     """
     token = None
     if token_id.isalnum():  # PostgreSQL refuses to look for a NUL
-        tokens.revoke(token_id)
+        tokens.revoke(token_id, revoked_by)
         token = tokens.get(token_id)
     if token is None:
         raise NotFound(f"there is no token {token_id}", "`gate tokens list` lists them")

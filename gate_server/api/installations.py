@@ -38,5 +38,7 @@ def register(body: RegistrationRequest) -> tuple[dict[str, Any], int]:
 def record(body: InstallationRequest) -> dict[str, Any]:
     """Remember the installed files, so that a revert can put them back."""
     allow(body.repository, body.branch)
-    services().store.installations.record(body.repository, body.branch, body.files, body.commit_id)
+    services().store.installations.record(
+        body.repository, body.branch, body.files, body.commit_id, principal().who
+    )
     return {"repository": body.repository, "branch": body.branch, "files": sorted(body.files)}

@@ -53,4 +53,5 @@ def list_tokens() -> dict[str, Any]:
 def revoke(path: TokenPath) -> dict[str, Any]:
     """Revoke a token."""
     allow_everywhere()
-    return {"token": token_json(revoke_token(services().store.tokens, path.token_id))}
+    ended = revoke_token(services().store.tokens, path.token_id, principal().who)
+    return {"token": token_json(ended)}

@@ -51,7 +51,7 @@ class _InDatabase:
         self._installations.register(repository, base_commit, source_commit, getpass.getuser())
 
     def record(self, repository: str, branch: str, files: Mapping[str, str], commit_id: str) -> None:
-        self._installations.record(repository, branch, files, commit_id)
+        self._installations.record(repository, branch, files, commit_id, getpass.getuser())
 
 
 @click.command("install")

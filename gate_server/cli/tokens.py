@@ -72,7 +72,7 @@ class _Database:
     def revoke(self, token_id: str) -> Mapping[str, Any]:
         from gate_server.access.tokens import revoke_token, token_json
 
-        return {"token": token_json(revoke_token(self._tokens, token_id))}
+        return {"token": token_json(revoke_token(self._tokens, token_id, getpass.getuser()))}
 
 
 @click.group("tokens")

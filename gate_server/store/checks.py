@@ -9,7 +9,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from gate_server.model import (
@@ -25,6 +38,7 @@ from gate_server.model import (
     load,
 )
 from gate_server.store.database import reading
+from gate_server.store.ledger import append
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
 
@@ -244,7 +258,10 @@ class Checks:
             finished_at = connection.execute(select(database_time())).scalar_one()
             taken_s = (finished_at - (check.started_at or check.created_at)).total_seconds()
             ended = query.values(finished_at=finished_at, duration_s=max(taken_s, 0.0))
-            return connection.execute(ended).rowcount == 1
+            written = connection.execute(ended).rowcount == 1
+            if written:
+                _to_ledger(connection, check, verdict)
+        return written
 
     def done(self, check_ids: Iterable[str]) -> set[str]:
         """Return which of `check_ids` are done."""
@@ -269,6 +286,25 @@ def _free(elsewhere_wait_s: float) -> ColumnElement[bool]:
 def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:
     """Say which checks these are (id -> attempt), as long as they run."""
     return and_(tuple_(checks.c.id, checks.c.attempt).in_(list(held.items())), checks.c.state == "running")
+
+
+def _to_ledger(connection: Connection, check: Check, verdict: Verdict) -> None:
+    append(
+        connection,
+        "verdict",
+        subject=check.id,
+        repository=check.repository,
+        branch=check.destination,
+        commit_id=check.judged_commit,
+        content={
+            "base": check.base_commit,
+            "source": check.source_commit,
+            "policy": check.policy_digest,
+            "attempt": check.attempt,
+            "outcome": verdict.outcome.value,
+            "summary": verdict.summary,
+        },
+    )
 
 
 def _of_content(candidate: Candidate, policy_digest: str) -> ColumnElement[bool]:

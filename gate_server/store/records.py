@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gate_server.model import Ask, Evaluation, dump, load
 from gate_server.store.database import reading
+from gate_server.store.ledger import append
 from gate_server.store.tables import asks, evaluations, installations, registrations
 from gate_server.store.times import now
 
 KEYS_A_QUERY = 1000
+NAME_CHARS = 1024  # as the tables have it
+FULL_ID = re.compile("[0-9a-f]{64}")
 Kind = Literal["hook", "api", "cli"]
 
 
@@ -48,12 +53,21 @@ class Asks:
         answer: Answer | None = None,
     ) -> str:
         """Record that somebody asks, with the answer where it is known at once; return the ask's id."""
-        row = {"kind": kind, "principal": principal, "event": dict(event), "check_id": check_id}
-        at = now()
+        ask_id, at = secrets.token_hex(8), now()
         said = _said(answer, at) if answer else {"outcome": "", "summary": ""}
-        ask_id = secrets.token_hex(8)
+        row = {
+            "id": ask_id,
+            "kind": kind,
+            "principal": principal,
+            "event": dict(event),
+            "check_id": check_id,
+            **said,
+            "created_at": at,
+        }
         with self._engine.begin() as connection:
-            connection.execute(insert(asks).values(id=ask_id, **row, **said, created_at=at))
+            connection.execute(insert(asks).values(**row))
+            if said["outcome"]:
+                _to_ledger(connection, row)
         return ask_id
 
     def running(self, kind: Kind, principal: str, event: Mapping[str, Any], check_id: str) -> str | None:
@@ -77,14 +91,40 @@ class Asks:
         query = update(asks).where(asks.c.id == ask_id)
         if not answer.outcome:
             query = query.where(asks.c.outcome == "")
+        said = query.values(**_said(answer, now())).returning(*asks.c)
         with self._engine.begin() as connection:
-            connection.execute(query.values(**_said(answer, now())))
+            row = connection.execute(said).first()
+            if row is not None and answer.outcome:
+                _to_ledger(connection, row._asdict())
 
     def of_check(self, check_id: str) -> list[Ask]:
         """Return all asks that a check answered, oldest first."""
         query = select(asks).where(asks.c.check_id == check_id).order_by(asks.c.created_at)
         with reading(self._engine) as connection:
             return [load(Ask, dict(row._mapping)) for row in connection.execute(query)]
+
+
+def _to_ledger(connection: Connection, ask: Mapping[str, Any]) -> None:
+    event = ask["event"]
+    commit_id = event.get("commit_id", "")
+    append(
+        connection,
+        "ask.answered",
+        subject=ask["id"],
+        repository=event.get("repository", "")[:NAME_CHARS],
+        branch=event.get("destination", "")[:NAME_CHARS],
+        # What an event claims may be anything; what was judged is a whole id.
+        commit_id=commit_id if FULL_ID.fullmatch(commit_id) else "",
+        principal=ask["principal"],
+        content={
+            "kind": ask["kind"],
+            "check": ask["check_id"],
+            "event": event,
+            "status": ask["status"],
+            "outcome": ask["outcome"],
+            "summary": ask["summary"],
+        },
+    )
 
 
 class Evaluations:
@@ -128,6 +168,14 @@ class Installations:
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(registrations).values(**key, principal=principal, created_at=now()))
+                append(
+                    connection,
+                    "install.announced",
+                    subject=source_commit,
+                    repository=repository,
+                    principal=principal,
+                    content=key,
+                )
         except IntegrityError:
             return  # announced before
 
@@ -141,7 +189,9 @@ class Installations:
         with reading(self._engine) as connection:
             return connection.execute(query).first() is not None
 
-    def record(self, repository: str, branch: str, files: Mapping[str, str], commit_id: str) -> None:
+    def record(
+        self, repository: str, branch: str, files: Mapping[str, str], commit_id: str, principal: str = ""
+    ) -> None:
         """Remember the installed files (path -> text)."""
         key = (installations.c.repository == repository) & (installations.c.branch == branch)
         with self._engine.begin() as connection:
@@ -155,6 +205,16 @@ class Installations:
                     installed_at=now(),
                 )
             )
+            append(
+                connection,
+                "installed",
+                subject=commit_id,
+                repository=repository,
+                branch=branch,
+                commit_id=commit_id,
+                principal=principal,
+                content={"files": {path: _digest(text) for path, text in files.items()}},
+            )
 
     def files(self, repository: str, branch: str) -> dict[str, str] | None:
         """Return the installed files, None where this gate knows of no installation."""
@@ -164,3 +224,7 @@ class Installations:
         with reading(self._engine) as connection:
             found = connection.execute(query).scalar()
         return dict(found) if found is not None else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

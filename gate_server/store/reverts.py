@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
 from gate_server.model import Revert, dump, load
 from gate_server.store.database import reading
+from gate_server.store.ledger import append
 from gate_server.store.tables import reverts
 from gate_server.store.times import database_time
 
@@ -45,6 +46,7 @@ class Reverts:
                     created_at=database_time(),
                 )
             )
+            _to_ledger(connection, "revert.opened", revert)
 
     def will_merge(self, revert_id: str, merged_base: str) -> None:
         """Record the head of the temporary branch that the branch is about to be merged into (D12)."""
@@ -69,7 +71,10 @@ class Reverts:
         outcome = {"state": revert.state, "commit_id": revert.commit_id, "record": dump(revert)}
         with self._engine.begin() as connection:
             finished_at = None if branch_left else database_time()
-            return connection.execute(query.values(**outcome, finished_at=finished_at)).rowcount == 1
+            closed = connection.execute(query.values(**outcome, finished_at=finished_at)).rowcount == 1
+            if closed:
+                _to_ledger(connection, "revert.closed", revert)
+        return closed
 
     def is_own_merge(self, repository: str, destination: str, base_commit: str, source_commit: str) -> bool:
         """Whether an open revert announced exactly this merge into its temporary branch (D12)."""
@@ -111,3 +116,22 @@ class Reverts:
         )
         with reading(self._engine) as connection:
             return [(load(Revert, record), branch) for record, branch in connection.execute(query)]
+
+
+def _to_ledger(connection: Connection, kind: str, revert: Revert) -> None:
+    append(
+        connection,
+        kind,
+        subject=revert.id,
+        repository=revert.repository,
+        branch=revert.branch,
+        commit_id=revert.commit_id,
+        principal=revert.principal,
+        content={
+            "from": revert.from_commit,
+            "to": revert.to_commit,
+            "state": revert.state,
+            "reason": revert.reason,
+            "message": revert.message,
+        },
+    )

@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 
 from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
+from gate_server.store.duties import Duties
+from gate_server.store.ledger import Ledger
 from gate_server.store.lent import Lent
 from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
@@ -30,6 +32,8 @@ class Store:
     reverts: Reverts
     tokens: Tokens
     workers: Workers
+    duties: Duties
+    ledger: Ledger
 
 
 def open_store(database_url: str) -> Store:
@@ -55,4 +59,6 @@ def open_store(database_url: str) -> Store:
         Reverts(engine),
         Tokens(engine),
         Workers(engine),
+        Duties(engine),
+        Ledger(engine),
     )

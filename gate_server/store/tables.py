@@ -171,3 +171,30 @@ tokens = Table(
     Column("last_used_at", Time),
     Column("revoked_at", Time),
 )
+
+ledger = Table(
+    "ledger",  # append-only: triggers refuse all else (migration 0007)
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Time, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("repository", NAME, nullable=False),
+    Column("branch", NAME, nullable=False),
+    Column("commit_id", ID, nullable=False),
+    Column("subject", ID, nullable=False),
+    Column("principal", String(128), nullable=False),
+    Column("content", Text, nullable=False),  # canonical JSON, as it was digested
+    Column("previous", ID, nullable=False),
+    Column("digest", ID, nullable=False),
+    Index("ix_ledger_commit_id", "commit_id"),
+    Index("ix_ledger_subject", "subject"),
+)
+
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("worker", String(128), nullable=False),  # whose it is, or was last
+    Column("lease_until", Time),  # of one that is being done
+    Column("done_at", Time),
+)

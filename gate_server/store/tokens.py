@@ -9,6 +9,7 @@ from sqlalchemy import Engine, Row, and_, insert, or_, select, update
 
 from gate_server.model import Token, dump, load
 from gate_server.store.database import reading
+from gate_server.store.ledger import append
 from gate_server.store.tables import tokens
 from gate_server.store.times import now
 
@@ -29,6 +30,8 @@ class Tokens:
         row |= {"roles": [role.value for role in token.roles], "scope": dump(token.scope), "digest": digest}
         with self._engine.begin() as connection:
             connection.execute(insert(tokens).values(**row))
+            content = {"name": token.name, "roles": row["roles"], "scope": row["scope"]}
+            append(connection, "token.made", subject=token.id, principal=token.created_by, content=content)
 
     def get(self, token_id: str) -> Token | None:
         """Return a token, None when there is none of that id."""
@@ -49,11 +52,14 @@ class Tokens:
         with reading(self._engine) as connection:
             return [_token(row) for row in connection.execute(query)]
 
-    def revoke(self, token_id: str) -> bool:
+    def revoke(self, token_id: str, principal: str = "") -> bool:
         """End a token; return whether it was there and not ended before."""
         query = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
         with self._engine.begin() as connection:
-            return connection.execute(query.values(revoked_at=now())).rowcount == 1
+            ended = connection.execute(query.values(revoked_at=now())).rowcount == 1
+            if ended:
+                append(connection, "token.revoked", subject=token_id, principal=principal)
+        return ended
 
     def used(self, token: Token, at: datetime) -> None:
         """Remember that a token was used, at most once in `USED_EVERY_S`."""

@@ -7,23 +7,20 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from gate_server.checks.remembering import died_too_often, give_up, nobody_took
-from gate_server.errors import GateError
 from gate_server.model import Check, Problem
 from gate_server.store.checks import ELSEWHERE_WAIT_S
 from gate_server.store.store import Store
 from gate_server.telemetry.metrics import taken_over
+from gate_server.workers.duties import AFTER_A_FAULT_S, Duty, Rounds
 from gate_server.workers.leases import Leases
 
 POLL_S = 0.03
-UPKEEP_EVERY_S = 60.0
-POLICIES_EVERY_S = 0.25
-AFTER_A_FAULT_S = 1.0
 END_WITHIN_S = 5.0
 
 log = structlog.get_logger()
@@ -39,10 +36,8 @@ class Worker:
 
     Parameters
     ----------
-    upkeep
-        Called at the start and every `UPKEEP_EVERY_S` seconds.
-    look_at_policies
-        Called every `POLICIES_EVERY_S` seconds: somebody waits for a reload.
+    duties
+        What it repeats beside judging.
     lease_s
         How long a check stays this worker's without a heartbeat, seconds.
     most_attempts
@@ -55,9 +50,8 @@ class Worker:
         self,
         store: Store,
         judge: Callable[[Check], object],
-        upkeep: Callable[[], object],
         *,
-        look_at_policies: Callable[[], object] = lambda: None,
+        duties: Sequence[Duty] = (),
         lease_s: float,
         most_attempts: int,
         elsewhere_wait_s: float = ELSEWHERE_WAIT_S,
@@ -67,11 +61,11 @@ class Worker:
         self._checks = store.checks
         self._workers = store.workers
         self._judge = judge
-        self._upkeep = upkeep
-        self._look_at_policies = look_at_policies
+        self._duties = duties
+        self._shared_duties = store.duties
         self._most_attempts = most_attempts
         self._elsewhere_wait_s = elsewhere_wait_s
-        self._leases = Leases(store.checks, lease_s, lambda: store.workers.beat(self.name, lease_s))
+        self._leases = Leases(store.checks, lease_s, self._beat)
         self._stop = threading.Event()
         self._lookout = threading.Lock()  # one thread at a time looks for work: idle threads cost nothing
         self._threads = threads
@@ -84,13 +78,9 @@ class Worker:
         ]
         try:
             with self._leases.beating():
-                for name, call, every_s in (
-                    ("upkeep", self._upkeep, UPKEEP_EVERY_S),
-                    ("policies", self._look_at_policies, POLICIES_EVERY_S),
-                ):
-                    threading.Thread(
-                        target=self._repeat, args=(name, call, every_s), name=name, daemon=True
-                    ).start()
+                for duty in self._duties:
+                    rounds = Rounds(duty, self._shared_duties, self.name, self._leases.lease_s, self._stop)
+                    threading.Thread(target=rounds.run, name=duty.name, daemon=True).start()
                 for thread in judges:
                     thread.start()
                 while not self._stop.is_set():
@@ -102,6 +92,7 @@ class Worker:
                 deadline = time.monotonic() + END_WITHIN_S
                 for thread in judges:
                     thread.join(max(0.0, deadline - time.monotonic()))
+            self._shared_duties.leave(self.name)
             self._workers.leave(self.name)
         except SQLAlchemyError:  # what it held runs out
             log.exception("the worker could not tell the database that it ends")
@@ -110,6 +101,10 @@ class Worker:
     def stop(self) -> None:
         """Take no more checks; those under way are handed back."""
         self._stop.set()
+
+    def _beat(self) -> None:
+        self._workers.beat(self.name, self._leases.lease_s)
+        self._shared_duties.renew(self.name, self._leases.lease_s)
 
     def _work(self) -> None:
         while not self._stop.is_set():
@@ -141,14 +136,3 @@ class Worker:
     def _give_up(self, check: Check, problem: Problem) -> None:
         give_up(self._checks, check, problem)
         log.error("check given up for good", check=check.id, reason=problem.message)
-
-    def _repeat(self, name: str, call: Callable[[], object], every_s: float) -> None:
-        while True:
-            pause_s = every_s
-            try:
-                call()
-            except (SQLAlchemyError, GateError) as error:
-                pause_s = max(every_s, AFTER_A_FAULT_S)
-                log.warning(f"{name} failed, it is tried again", reason=str(error)[:500])
-            if self._stop.wait(pause_s):
-                return

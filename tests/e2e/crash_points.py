@@ -79,7 +79,7 @@ def work(wanted: Wanted, lease_s: float, calls: Calls, lost: threading.Event) ->
 
     policies = KnownPolicies(store.policies, lambda _: ())
     judge = Judge(lakefs, store, policies, evaluate, ENGINE_VERSION)
-    worker = Worker(store, judge.judge, lambda: None, lease_s=lease_s, most_attempts=3, threads=1)
+    worker = Worker(store, judge.judge, lease_s=lease_s, most_attempts=3, threads=1)
     threading.Thread(target=stop_when_done, args=(wanted, worker, lost), daemon=True).start()
     worker.run()
 

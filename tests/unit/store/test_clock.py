@@ -31,6 +31,7 @@ ALLOWED = {
     "checks/lent.py": "expiry of waivers",
     "checks/service.py": "expiry of waivers",
     "cli/env.py": "what is said of an environment's end",
+    "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",
     "store/records.py": "when somebody asked, and was answered; when something was kept",
     "store/times.py": "here it is read",
