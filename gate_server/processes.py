@@ -37,6 +37,7 @@ from gate_server.reverts.context import RevertContext
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
 from gate_server.slow_clients import Worker as SlowClientsWorker
+from gate_server.store.ledger import Head, Ledger
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
@@ -53,6 +54,7 @@ END_WITHIN_S = 20.0
 DAY_S = 86_400.0
 UPKEEP_EVERY_S = 60.0
 POLICIES_EVERY_S = 0.25
+HEAD_EVERY_S = 60.0
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
 _START = "import sys; from gate_server.processes import main; sys.exit(main(sys.argv[1:]))"
 NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
@@ -164,6 +166,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
             Duty("upkeep", lambda: _keep_up(reverts, settings), UPKEEP_EVERY_S, shared=False),
             # Somebody waits for a reload.
             Duty("policies", policies.look_at_new, POLICIES_EVERY_S, shared=False),
+            Duty("ledger's head", TellsHead(store.ledger), HEAD_EVERY_S),
         ],
         lease_s=settings.lease_s,
         most_attempts=settings.max_attempts,
@@ -189,6 +192,20 @@ def _keep_up(reverts: RevertContext, settings: Settings) -> None:
     )
     if any((gone.checks, gone.asks, gone.evaluations)):
         log.info("pruned", checks=gone.checks, asks=gone.asks, evaluations=gone.evaluations)
+
+
+class TellsHead:
+    """Writes the ledger's head to the log when there is a new one: there nobody of the database alters it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._told = Head(0, "")
+
+    def __call__(self) -> None:
+        head = self._ledger.head()
+        if head.number and head != self._told:
+            log.info("ledger's head", head=str(head))
+            self._told = head
 
 
 class Supervisor:

@@ -53,6 +53,7 @@ def of_the_database(store: Store) -> Iterator[Metric]:
     try:
         queue, elsewhere = store.checks.queue(), store.checks.queue("elsewhere")
         workers = store.workers.alive()
+        entries = store.ledger.head().number
     except SQLAlchemyError:
         log.exception("the database failed")
         yield GaugeMetricFamily("gate_database_up", "Whether the database answers.", 0)
@@ -75,3 +76,4 @@ def of_the_database(store: Store) -> Iterator[Metric]:
         elsewhere.oldest_s,
     )
     yield GaugeMetricFamily("gate_workers_alive", "Workers whose heartbeat is in time.", workers)
+    yield GaugeMetricFamily("gate_ledger_entries", "Entries of the ledger; never fewer.", entries)
