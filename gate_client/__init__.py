@@ -20,6 +20,7 @@
 ``get_revert(revert_id)``, ``list_reverts(repository="")``            what was put back
 ``register_merge(...)``, ``record_installation(...)``                 for `gate install`
 ``create_token(name, roles, ...)``, ``list_tokens()``, ``revoke_token(token_id)``
+``waive(...)``, ``list_waivers()``, ``end_waiver(waiver_id)``         who answers for what failed
 ``health()``, ``readiness()``                                         is it up; can it judge
 ====================================================================  =================================
 

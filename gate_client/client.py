@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from gate_client import calls, lease_calls
+from gate_client import calls, lease_calls, waiver_calls
 from gate_client.exchange import Came, Connection, Flow, Pause, Request
 
 P = ParamSpec("P")
@@ -87,6 +87,9 @@ class GateClient(Connection):
     create_token = _waiting(calls.create_token)
     list_tokens = _waiting(calls.list_tokens)
     revoke_token = _waiting(calls.revoke_token)
+    waive = _waiting(waiver_calls.waive)
+    list_waivers = _waiting(waiver_calls.list_waivers)
+    end_waiver = _waiting(waiver_calls.end_waiver)
     health = _waiting(calls.health)
     readiness = _waiting(calls.readiness)
 
@@ -171,6 +174,9 @@ class AsyncGateClient(Connection):
     create_token = _awaiting(calls.create_token)
     list_tokens = _awaiting(calls.list_tokens)
     revoke_token = _awaiting(calls.revoke_token)
+    waive = _awaiting(waiver_calls.waive)
+    list_waivers = _awaiting(waiver_calls.list_waivers)
+    end_waiver = _awaiting(waiver_calls.end_waiver)
     health = _awaiting(calls.health)
     readiness = _awaiting(calls.readiness)
 

@@ -111,6 +111,7 @@ class ReasonBody(Answered):
     hint: str = ""
     expectation: str = ""
     waived_by: str = ""
+    waivable: bool = False
 
 
 class CheckBody(VerdictBody):

@@ -28,6 +28,7 @@ from gate_server.api.metrics import metrics as read_metrics
 from gate_server.api.policy import policy as policy_room
 from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
+from gate_server.api.waivers import waivers
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
 from gate_server.checks.lent import LentChecks
@@ -227,7 +228,19 @@ def create_app(services: Services) -> Flask:
             g.open.close()
 
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    for room in (hooks, checks, leases, reverts, installations, tokens, policy_room, health, read_metrics):
+    rooms = (
+        hooks,
+        checks,
+        leases,
+        reverts,
+        installations,
+        tokens,
+        waivers,
+        policy_room,
+        health,
+        read_metrics,
+    )
+    for room in rooms:
         app.register_api(room)
     app.register_blueprint(web)
     if proxies := settings.trusted_proxies:

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
         For how long a check waits for a worker elsewhere; then it is an ERROR.
     lease_token
         What `gate worker --check` holds its check by; it takes a lease itself, with `api_token`, without.
+    waiver_days
+        The farthest end of a waiver that is made now.
     keep_days, keep_checks, keep_evaluations
         What is older goes, and, beyond so many, the oldest. What hooks were answered never goes, nor a check
         that answered one within `keep_days`.
@@ -109,6 +111,7 @@ class Settings(BaseSettings):
     elsewhere_lease_s: Annotated[float, Field(ge=1)] = 300.0
     elsewhere_wait_s: Annotated[float, Field(gt=0)] = 3600.0
     lease_token: SecretStr | None = None
+    waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     keep_checks: Annotated[int, Field(gt=0)] = 50_000
     keep_evaluations: Annotated[int, Field(gt=0)] = 200_000

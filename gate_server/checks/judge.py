@@ -117,7 +117,8 @@ class Judge:
                 log.info("check waits for a worker elsewhere", written=written)
                 return None
             with traces.span("decide"):
-                verdict = decide(plan, evaluations, policy, now())
+                waivers = self._store.waivers.holding(check.repository, check.destination)
+                verdict = decide(plan, evaluations, policy, now(), waivers)
         except GateError as error:
             failure = Problem(error.code, error.message, error.hint)
             verdict = could_not_tell(failure)

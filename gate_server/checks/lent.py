@@ -153,7 +153,8 @@ class LentChecks:
         found = {**check.evaluations, **evaluations}
         failure = _fault(work, engine_version, evaluations)
         if failure is None:
-            verdict = decide(work.plan, found, work.policy, now())
+            waivers = self._store.waivers.holding(check.repository, check.destination)
+            verdict = decide(work.plan, found, work.policy, now(), waivers)
         else:
             verdict, found = could_not_tell(failure), dict(check.evaluations)
         written = remember(

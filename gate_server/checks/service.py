@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from gate_server.checks.active import ActivePolicy
+from gate_server.checks.policies import kept_policy
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.candidates import candidate_of_event, predict
@@ -92,14 +94,15 @@ class CheckService:
     def verdict_of(self, check: Check, policy: Policy | None = None) -> Verdict | None:
         """Return the verdict of a check, None while it is not done.
 
-        It is decided as of now under `policy`, or the active one, where the check was asked with that; one of
-        another policy is as it was decided then.
+        It is decided as of now under `policy`, or the active one, where the check was asked with that, or
+        under the repository's own; one of another policy is as it was decided then.
         """
         if check.state != "done":
             return None
-        policy = policy or self.active.policy
+        policy = policy or self._policy_of(check)
         if check.failure is None and check.plan is not None and check.policy_digest == policy.digest:
-            return decide(check.plan, check.evaluations, policy, now())
+            waivers = self.store.waivers.holding(check.repository, check.destination)
+            return decide(check.plan, check.evaluations, policy, now(), waivers)
         if check.verdict is None:
             return could_not_tell(Problem("no_verdict", "the check ended without a verdict", "ask again"))
         return check.verdict
@@ -124,6 +127,15 @@ class CheckService:
             return {rule.name: rule.suite for rule in active.rules}
         kept = self.store.policies.get(check.policy_digest)
         return {rule["name"]: rule["suite"] for rule in kept.content["rules"]} if kept else {}
+
+    def _policy_of(self, check: Check) -> Policy:
+        """Return the policy of the repository that `check` was asked with, else the active one."""
+        active = self.active.policy
+        if check.policy_digest != active.digest and active.in_repository:
+            with suppress(CouldNotTell):
+                kept, _ = kept_policy(self.store.policies, check.policy_digest)
+                return kept if kept.path == active.in_repository else active
+        return active
 
     def _policy_for(self, candidate: Candidate, active: Policy) -> Policy:
         """Return the policy that the candidate's base holds, else the active one.
@@ -222,4 +234,5 @@ class CheckService:
 
 def _answer(verdict: Verdict) -> Answer:
     # What a worker elsewhere told may hold what no database keeps as text.
-    return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary))
+    waived_by = tuple(dict.fromkeys(visible(reason.waived_by) for reason in verdict.reasons if reason.waived_by))
+    return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary), waived_by)

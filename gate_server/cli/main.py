@@ -27,6 +27,8 @@ COMMANDS = {
     "worker": ("worker", "Run a worker alone, for more machines on one PostgreSQL."),
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
+    "waive": ("waive", "Answer for bad data until an end: it merges with a warning."),
+    "waivers": ("waivers", "List and end waivers."),
     "install": ("install", "Put the gate before a branch of a repository."),
     "policy": ("policy", "Show or reload the policy of a running gate."),
     "suites": ("suites", "List and lint the policy's rules and suites."),

@@ -1,4 +1,4 @@
-"""What who is asking may see of checks and reverts; what is outside their limits does not exist for them."""
+"""What who is asking may see: what is outside their limits does not exist for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gate_server.access.roles import newest_within
 from gate_server.door.context import services
 from gate_server.door.security import principal, sees
 from gate_server.errors import NotFound
-from gate_server.model import Check, Revert
+from gate_server.model import Check, MadeWaiver, Revert
 
 
 def seen_check(check_id: str) -> Check:
@@ -43,4 +43,22 @@ def seen_reverts(limit: int, repository: str = "") -> list[Revert]:
         limit,
         lambda size: services().store.reverts.listed(repository=repository, limit=size),
         lambda revert: (revert.repository, revert.branch),
+    )
+
+
+def seen_waiver(waiver_id: str) -> MadeWaiver:
+    """Return a waiver; raises `NotFound` as for a check."""
+    waiver = services().store.waivers.get(waiver_id) if waiver_id.isalnum() else None
+    if waiver is None or not sees(waiver.repository, waiver.branch):
+        raise NotFound(f"there is no waiver {waiver_id}", "`gate waivers list` lists them")
+    return waiver
+
+
+def seen_waivers(limit: int, repository: str = "") -> list[MadeWaiver]:
+    """Return the newest waivers that they may see."""
+    return newest_within(
+        principal().scope,
+        limit,
+        lambda size: services().store.waivers.listed(repository=repository, limit=size),
+        lambda waiver: (waiver.repository, waiver.branch),
     )

@@ -108,7 +108,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Reason:
-    """One line of a verdict."""
+    """One line of a verdict. ``waivable``: somebody may answer for it; ``waived_by`` says who does."""
 
     outcome: Outcome
     message: str
@@ -117,6 +117,7 @@ class Reason:
     hint: str = ""
     expectation: str = ""
     waived_by: str = ""
+    waivable: bool = False
 
 
 @dataclass(frozen=True)

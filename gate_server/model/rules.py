@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,8 @@ STRICT = ConfigDict(extra="forbid")
 
 # The one expectation that also reads the destination.
 COMPARES = "expect_table_row_count_ratio_to_destination_to_be_between"
+
+_MINUTE = "%Y-%m-%d %H:%M UTC"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "timestamp"]
@@ -112,6 +114,41 @@ class Waiver:
     expires: datetime
     paths: tuple[str, ...] = ("**",)
     line: int = 0
+
+    @property
+    def told(self) -> str:
+        """Who answers, why and until when, as verdicts name it."""
+        return f"{self.owner}: {self.reason} ({self._source}, until {self.expires.astimezone(UTC):{_MINUTE}})"
+
+    @property
+    def _source(self) -> str:
+        return "in the policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeWaiver(Waiver):
+    """A waiver that an admin made, of one repository, beside those that the policy holds.
+
+    Parameters
+    ----------
+    branch
+        The branch that is merged into; empty for each of the repository's.
+    check_id
+        The check whose failures it was made of, empty where it was made for a rule.
+    """
+
+    id: str
+    repository: str
+    branch: str
+    check_id: str
+    made_by: str
+    made_at: datetime
+    ended_by: str = ""
+    ended_at: datetime | None = None
+
+    @property
+    def _source(self) -> str:
+        return f"waiver {self.id}"
 
 
 @dataclass(frozen=True)

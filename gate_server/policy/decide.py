@@ -6,11 +6,12 @@ answered is ERROR; nothing here turns it into a pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from gate_server.model import (
+    WRONG_CHECKSUM,
     DeclaredOutcome,
     Enforcement,
     Evaluation,
@@ -30,10 +31,17 @@ from gate_server.policy.globs import matches
 _ORDER = {Outcome.FAIL: 0, Outcome.ERROR: 1, Outcome.WARN: 2, Outcome.PASS: 3}
 _SEVERITY = {"critical": Enforcement.BLOCK, "warning": Enforcement.WARN}
 _CONSEQUENCE = {"fail": Outcome.FAIL, "warn": Outcome.WARN, "pass": Outcome.PASS}
-NEVER_WAIVED = ("gate_files", "canary", "conflict", "no_commit_id", "unmatched")
+# Of what the plan declares. The rest is no rule's, or would not be known by who answers for it.
+MAY_BE_WAIVED = ("deleted", "required")
 
 
-def decide(plan: Plan, evaluations: Mapping[int, Evaluation], policy: Policy, now: datetime) -> Verdict:
+def decide(
+    plan: Plan,
+    evaluations: Mapping[int, Evaluation],
+    policy: Policy,
+    now: datetime,
+    made: Sequence[Waiver] = (),
+) -> Verdict:
     """Return the verdict of `plan`.
 
     Parameters
@@ -46,21 +54,24 @@ def decide(plan: Plan, evaluations: Mapping[int, Evaluation], policy: Policy, no
         Where enforcement, ``on_error``, ``on_empty`` and waivers stand; they enter only here (D5).
     now
         With a time zone; a waiver holds before it expires.
+    made
+        Waivers beside the policy's, of the plan's repository and destination.
     """
+    waivers = (*policy.waivers, *made)
     rules = {rule.name: rule for rule in policy.rules}
     reasons: list[Reason] = []
     lenient = True
     for declared in plan.declared:
         reason = _of_declared(declared, rules.get(declared.rule))
         lenient &= reason.outcome is not Outcome.ERROR
-        reasons.append(_waived(reason, policy.waivers, now) if declared.kind not in NEVER_WAIVED else reason)
+        reasons.append(_waived(reason, waivers, now))
     for obligation in plan.obligations:
         rule = rules.get(obligation.rule)
         evaluation = evaluations.get(obligation.number)
         found = list(_of_obligation(obligation, rule, evaluation))
         if any(reason.outcome is Outcome.ERROR for reason in found):
             lenient &= rule is not None and rule.on_error == "warn"
-        reasons += [_waived(reason, policy.waivers, now) for reason in found]
+        reasons += [_waived(reason, waivers, now) for reason in found]
     stated = sorted((reason for reason in reasons if reason.outcome is not Outcome.PASS), key=_rank)
     outcome = stated[0].outcome if stated else Outcome.PASS
     allowed = outcome in (Outcome.PASS, Outcome.WARN) or (outcome is Outcome.ERROR and lenient)
@@ -95,7 +106,8 @@ def _weaker(outcome: Outcome, enforcement: Enforcement) -> Outcome:
 
 def _of_declared(declared: DeclaredOutcome, rule: Rule | None) -> Reason:
     outcome = _weaker(declared.outcome, rule.enforcement) if rule else declared.outcome
-    return Reason(outcome, declared.message, declared.rule, declared.path, declared.hint)
+    waivable = declared.kind in MAY_BE_WAIVED and outcome is Outcome.FAIL
+    return Reason(outcome, declared.message, declared.rule, declared.path, declared.hint, waivable=waivable)
 
 
 def _of_obligation(
@@ -114,20 +126,23 @@ def _of_obligation(
         yield Reason(Outcome.ERROR, f"could not tell: {text}", name, path, hint)
         return
     if evaluation.status != "answered" and problem is not None:
-        yield Reason(
-            _weaker(Outcome.FAIL, rule.enforcement), problem.text, name, problem.path or path, problem.hint
-        )
+        outcome = _weaker(Outcome.FAIL, rule.enforcement)
+        # Nobody can answer for bytes that are not the object's.
+        waivable = outcome is Outcome.FAIL and problem.code != WRONG_CHECKSUM
+        yield Reason(outcome, problem.text, name, problem.path or path, problem.hint, waivable=waivable)
         return
     if evaluation.rows is None or (not evaluation.results and not evaluation.is_empty):
         yield Reason(Outcome.ERROR, "could not tell: the evaluation holds no result", name, path)
         return
     if evaluation.is_empty:
+        outcome = _weaker(_CONSEQUENCE[rule.on_empty], rule.enforcement)
         yield Reason(
-            _weaker(_CONSEQUENCE[rule.on_empty], rule.enforcement),
+            outcome,
             "holds no rows",
             name,
             path,
             "set `on_empty: pass` on the rule where an empty object is fine",
+            waivable=outcome is Outcome.FAIL,
         )
     for result in evaluation.results:
         yield from _of_result(result, rule, path, is_empty=evaluation.is_empty)
@@ -139,7 +154,14 @@ def _of_result(result: Result, rule: Rule, path: str, *, is_empty: bool) -> Iter
         outcome = (
             Outcome.PASS if strength is None else _weaker(_weaker(Outcome.FAIL, strength), rule.enforcement)
         )
-        yield Reason(outcome, result.message, rule.name, path, expectation=result.expectation)
+        yield Reason(
+            outcome,
+            result.message,
+            rule.name,
+            path,
+            expectation=result.expectation,
+            waivable=outcome is Outcome.FAIL,
+        )
     elif result.vacuous and not is_empty:
         yield Reason(
             Outcome.WARN,
@@ -153,9 +175,9 @@ def _of_result(result: Result, rule: Rule, path: str, *, is_empty: bool) -> Iter
 
 
 def _waived(reason: Reason, waivers: Iterable[Waiver], now: datetime) -> Reason:
-    if reason.outcome is not Outcome.FAIL:
+    if reason.outcome is not Outcome.FAIL or not reason.waivable:
         return reason
     for waiver in waivers:
         if waiver.rule == reason.rule and now < waiver.expires and matches(reason.path, waiver.paths):
-            return replace(reason, outcome=Outcome.WARN, waived_by=f"{waiver.owner}: {waiver.reason}")
+            return replace(reason, outcome=Outcome.WARN, waived_by=waiver.told)
     return reason

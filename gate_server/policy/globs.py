@@ -37,6 +37,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+def exactly(text: str) -> str:
+    """Return the pattern that `text` matches, and nothing else does."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", text)
+
+
 def is_pattern(text: str) -> bool:
     """Whether `text` can be a pattern; ``[z-a]`` cannot."""
     try:

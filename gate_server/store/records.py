@@ -27,11 +27,15 @@ Kind = Literal["hook", "api", "cli"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What an ask was answered. ``outcome`` is empty while the check still runs."""
+    """What an ask was answered. ``outcome`` is empty while the check still runs.
+
+    ``waived_by`` says who answers for what failed, for the ledger.
+    """
 
     status: int
     outcome: str
     summary: str
+    waived_by: tuple[str, ...] = ()
 
 
 def _said(answer: Answer, at: datetime) -> dict[str, Any]:
@@ -66,8 +70,8 @@ class Asks:
         }
         with self._engine.begin() as connection:
             connection.execute(insert(asks).values(**row))
-            if said["outcome"]:
-                _to_ledger(connection, row)
+            if answer and answer.outcome:
+                _to_ledger(connection, row, answer)
         return ask_id
 
     def running(self, kind: Kind, principal: str, event: Mapping[str, Any], check_id: str) -> str | None:
@@ -95,7 +99,7 @@ class Asks:
         with self._engine.begin() as connection:
             row = connection.execute(said).first()
             if row is not None and answer.outcome:
-                _to_ledger(connection, row._asdict())
+                _to_ledger(connection, row._asdict(), answer)
 
     def of_check(self, check_id: str) -> list[Ask]:
         """Return all asks that a check answered, oldest first."""
@@ -104,7 +108,7 @@ class Asks:
             return [load(Ask, dict(row._mapping)) for row in connection.execute(query)]
 
 
-def _to_ledger(connection: Connection, ask: Mapping[str, Any]) -> None:
+def _to_ledger(connection: Connection, ask: Mapping[str, Any], answer: Answer) -> None:
     event = ask["event"]
     commit_id = event.get("commit_id", "")
     append(
@@ -123,6 +127,7 @@ def _to_ledger(connection: Connection, ask: Mapping[str, Any]) -> None:
             "status": ask["status"],
             "outcome": ask["outcome"],
             "summary": ask["summary"],
+            "waived_by": list(answer.waived_by),
         },
     )
 

@@ -15,6 +15,7 @@ from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
 from gate_server.store.tokens import Tokens
+from gate_server.store.waivers import Waivers
 from gate_server.store.workers import Workers
 
 
@@ -31,6 +32,7 @@ class Store:
     installations: Installations
     reverts: Reverts
     tokens: Tokens
+    waivers: Waivers
     workers: Workers
     duties: Duties
     ledger: Ledger
@@ -58,6 +60,7 @@ def open_store(database_url: str) -> Store:
         Installations(engine),
         Reverts(engine),
         Tokens(engine),
+        Waivers(engine),
         Workers(engine),
         Duties(engine),
         Ledger(engine),

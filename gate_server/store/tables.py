@@ -157,6 +157,25 @@ installations = Table(
     Column("installed_at", Time, nullable=False),
 )
 
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("repository", NAME, nullable=False),
+    Column("branch", NAME, nullable=False),  # empty: each of the repository's
+    Column("rule", String(128), nullable=False),
+    Column("paths", JSON, nullable=False),  # patterns
+    Column("owner", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("expires", Time, nullable=False),
+    Column("check_id", ID, nullable=False),  # empty: made for a rule, not of a check
+    Column("made_by", String(128), nullable=False),
+    Column("made_at", Time, nullable=False),
+    Column("ended_by", String(128), nullable=False),
+    Column("ended_at", Time),
+    Index("ix_waivers_repository", "repository"),
+)
+
 tokens = Table(
     "tokens",
     metadata,

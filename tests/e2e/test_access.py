@@ -56,6 +56,7 @@ READS = {
     "GET /api/v1/reverts",
     "GET /api/v1/reverts/<string:revert_id>",
     "GET /api/v1/policy",
+    "GET /api/v1/waivers",
     "GET /metrics",
 }
 # Written out a second time, by address: what each role opens, and nothing else.
@@ -77,6 +78,8 @@ EXPECTED: dict[Role, set[str]] = {
         "GET /api/v1/tokens",
         "POST /api/v1/tokens",
         "DELETE /api/v1/tokens/<string:token_id>",
+        "POST /api/v1/waivers",
+        "DELETE /api/v1/waivers/<string:waiver_id>",
     },
 }
 # By the token of a lease alone, whatever role another token has.

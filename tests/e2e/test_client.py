@@ -20,6 +20,7 @@ from gate_client import (
     NotFound,
     Unauthorized,
 )
+from gate_client.waiver_wire import WaiversBody
 from gate_client.wire import (
     ActivePolicyBody,
     CheckBody,
@@ -146,6 +147,7 @@ def test_the_answers_are_what_the_wire_says(gate: Gate, world: World) -> None:
         f"/api/v1/reverts?repository={world.name}": RevertsBody,
         "/api/v1/tokens": TokensBody,
         "/api/v1/policy": ActivePolicyBody,
+        "/api/v1/waivers": WaiversBody,
         "/healthz": HealthBody,
         "/readyz": ReadinessBody,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,19 @@ def test_a_known_verdict_costs_no_more_calls_with_a_policy_in_the_repository(
     answer = gate.post_event(event(world))
     # The same policy on another base: a commit, and that its files are the same ones.
     assert '"3 calls"' in answer.headers["Server-Timing"]
+
+
+def test_a_waiver_that_was_made_holds_for_a_repositorys_own_rule(gate: Gate, world: World) -> None:
+    """The operator's policy does not hold there, what an admin makes for this repository does."""
+    kept(world).branch("theirs", mine__a_dot_csv=BAD)
+    found = gate.ask(world.name, "theirs")
+    ends = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    terms = {"owner": "Ann", "reason": "known", "expires": ends}
+    answer = gate.api.post("/api/v1/waivers", json={"check": found["check"], **terms})
+    (made,) = answer.json()["waivers"]
+    assert made["rule"] == "theirs"
+    whole = gate.api.get(f"/api/v1/checks/{found['check']}").json()
+    assert (whole["verdict"], gate.ask(world.name, "theirs")["verdict"]) == ("WARN", "WARN")
+    gate.api.delete(f"/api/v1/waivers/{made['id']}")
+    whole = gate.api.get(f"/api/v1/checks/{found['check']}").json()
+    assert (whole["verdict"], gate.ask(world.name, "theirs")["verdict"]) == ("FAIL", "FAIL")

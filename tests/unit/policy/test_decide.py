@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from gate_server.model import (
+    WRONG_CHECKSUM,
     DeclaredOutcome,
     Enforcement,
     Evaluation,
     Format,
+    MadeWaiver,
     Obligation,
     Outcome,
     Plan,
@@ -19,9 +23,10 @@ from gate_server.model import (
     Problem,
     Result,
     Rule,
+    Verdict,
     Waiver,
 )
-from gate_server.policy.decide import NEVER_WAIVED, answer, could_not_tell, decide
+from gate_server.policy.decide import answer, could_not_tell, decide
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ORDER = [Outcome.FAIL, Outcome.ERROR, Outcome.WARN, Outcome.PASS]
@@ -48,6 +53,34 @@ def result(*, success: bool = True, severity: str = "critical", vacuous: bool = 
 def evaluated(*results: Result, rows: int | None = 3) -> Evaluation:
     return Evaluation("answered", results or (result(),), rows=rows)
 
+
+def a_waiver(**given: Any) -> Waiver:
+    terms = {"rule": "r", "owner": "ann", "reason": "known", "expires": NOW + timedelta(days=1), **given}
+    return Waiver(**terms)
+
+
+def by_policy(plan: Plan, evaluations: dict[int, Evaluation], waiver: Waiver) -> Verdict:
+    return decide(plan, evaluations, policy(rule(), waivers=(waiver,)), NOW)
+
+
+def by_somebody(plan: Plan, evaluations: dict[int, Evaluation], waiver: Waiver) -> Verdict:
+    made = MadeWaiver(
+        rule=waiver.rule,
+        owner=waiver.owner,
+        reason=waiver.reason,
+        expires=waiver.expires,
+        paths=waiver.paths,
+        id="w1",
+        repository="repo",
+        branch="",
+        check_id="",
+        made_by="ann",
+        made_at=NOW,
+    )
+    return decide(plan, evaluations, policy(rule()), NOW, [made])
+
+
+WAYS: tuple[Callable[[Plan, dict[int, Evaluation], Waiver], Verdict], ...] = (by_policy, by_somebody)
 
 # kind of evaluation -> the outcome under a blocking rule with default settings
 EVALUATIONS: dict[str, tuple[Evaluation | None, Outcome]] = {
@@ -129,43 +162,51 @@ def test_an_error_that_may_pass_does_not_carry_one_that_may_not() -> None:
     assert (first.outcome, first.allowed) == (Outcome.ERROR, True)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "unmatched",
-        "deleted",
-        "required",
-        "lost",
-        "linked",
-        "conflict",
-        "gate_files",
-        "canary",
-        "no_commit_id",
-    ],
-)
+@pytest.mark.parametrize("kind", get_args(get_type_hints(DeclaredOutcome)["kind"]))
 def test_declared_outcomes_and_waivers(kind: str) -> None:
-    for outcome in ORDER:
+    for outcome, waive in itertools.product(ORDER, WAYS):
         declared = DeclaredOutcome(kind, outcome, "said", rule="r", path="data/r.csv")  # type: ignore[arg-type]
-        waiver = Waiver("r", "ann", "known", NOW + timedelta(days=1))
         plain = decide(plan(declared=(declared,)), {}, policy(rule()), NOW)
-        waived = decide(plan(declared=(declared,)), {}, policy(rule(), waivers=(waiver,)), NOW)
+        waived = waive(plan(declared=(declared,)), {}, a_waiver())
         assert plain.outcome is outcome
-        may_be_waived = kind not in NEVER_WAIVED and outcome is Outcome.FAIL
+        # Written out a second time: what is no rule's finding on the data is never waived.
+        may_be_waived = kind in ("deleted", "required") and outcome is Outcome.FAIL
         assert waived.outcome is (Outcome.WARN if may_be_waived else outcome)
+        assert [reason.waivable for reason in plain.reasons] == ([may_be_waived] if plain.reasons else [])
+
+
+@pytest.mark.parametrize("kind", EVALUATIONS)
+def test_what_is_not_told_is_not_waived_and_what_is_waived_does_not_pass(kind: str) -> None:
+    evaluation, outcome = EVALUATIONS[kind]
+    for waive in WAYS:
+        verdict = waive(plan("r"), {0: evaluation} if evaluation else {}, a_waiver())
+        assert verdict.outcome is (Outcome.WARN if outcome is Outcome.FAIL else outcome)
+        if outcome is Outcome.ERROR:
+            assert not verdict.allowed
+            assert not any(reason.waivable for reason in verdict.reasons)
+
+
+def test_bytes_that_are_not_the_objects_are_not_waived() -> None:
+    forged = Evaluation("unreadable", problem=Problem(WRONG_CHECKSUM, "other bytes than the object's"))
+    for waive in WAYS:
+        verdict = waive(plan("r"), {0: forged}, a_waiver())
+        assert (verdict.outcome, verdict.allowed) == (Outcome.FAIL, False)
 
 
 def test_a_waiver_holds_for_its_rule_and_paths_until_it_expires() -> None:
     bad = {0: evaluated(result(success=False))}
     for waiver, outcome in (
-        (Waiver("r", "ann", "known", NOW + timedelta(seconds=1)), Outcome.WARN),
-        (Waiver("r", "ann", "known", NOW), Outcome.FAIL),
-        (Waiver("other", "ann", "known", NOW + timedelta(days=1)), Outcome.FAIL),
-        (Waiver("r", "ann", "known", NOW + timedelta(days=1), ("elsewhere/**",)), Outcome.FAIL),
+        (a_waiver(expires=NOW + timedelta(seconds=1)), Outcome.WARN),
+        (a_waiver(expires=NOW), Outcome.FAIL),
+        (a_waiver(rule="other"), Outcome.FAIL),
+        (a_waiver(rule="*"), Outcome.FAIL),
+        (a_waiver(paths=("elsewhere/**",)), Outcome.FAIL),
     ):
-        verdict = decide(plan("r"), bad, policy(rule(), waivers=(waiver,)), NOW)
-        assert verdict.outcome is outcome
-        if outcome is Outcome.WARN:
-            assert verdict.reasons[0].waived_by == "ann: known"
+        for waive in WAYS:
+            assert waive(plan("r"), bad, waiver).outcome is outcome
+    by_policy, by_made = (waive(plan("r"), bad, a_waiver()).reasons[0].waived_by for waive in WAYS)
+    assert by_policy == "ann: known (in the policy, until 2026-11-21 00:00 UTC)"
+    assert by_made == "ann: known (waiver w1, until 2026-11-21 00:00 UTC)"
 
 
 def test_no_rule_passes_and_says_so() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_server.policy.globs import covering_prefixes, is_pattern, literal_prefix, matches
+from gate_server.policy.globs import covering_prefixes, exactly, is_pattern, literal_prefix, matches
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,13 @@ def test_a_key_without_wildcards_matches_itself_alone(key: str) -> None:
     if not re.search(r"[*?\[]", key):
         assert matches(key, (key,))
         assert not matches(key + "x", (key,))
+
+
+@given(keys, keys)
+def test_exactly_a_key_matches_itself_alone(key: str, other: str) -> None:
+    assert is_pattern(exactly(key))
+    assert matches(other, (exactly(key),)) is (other == key)
+    assert matches(key, (exactly(key),))
 
 
 @given(st.lists(keys, min_size=1, max_size=4), keys)
