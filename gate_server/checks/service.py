@@ -234,5 +234,7 @@ class CheckService:
 
 def _answer(verdict: Verdict) -> Answer:
     # What a worker elsewhere told may hold what no database keeps as text.
-    waived_by = tuple(dict.fromkeys(visible(reason.waived_by) for reason in verdict.reasons if reason.waived_by))
+    waived_by = tuple(
+        dict.fromkeys(visible(reason.waived_by) for reason in verdict.reasons if reason.waived_by)
+    )
     return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary), waived_by)

@@ -127,7 +127,7 @@ def _to_ledger(connection: Connection, ask: Mapping[str, Any], answer: Answer) -
             "status": ask["status"],
             "outcome": ask["outcome"],
             "summary": ask["summary"],
-            "waived_by": list(answer.waived_by),
+            **({"waived_by": list(answer.waived_by)} if answer.waived_by else {}),
         },
     )
 
