@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from gate_server.lakefs.answers import Difference, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
+from gate_server.lakefs.three_way import Merged, Side, Sided, merge
 from gate_server.model import (
     Candidate,
     Change,
@@ -17,8 +18,6 @@ from gate_server.model import (
     ObjectIdentity,
     StoredObject,
 )
-
-Sided = Mapping[str, StoredObject]
 
 
 class ChangeFinder:
@@ -85,7 +84,7 @@ class ChangeFinder:
         repository, source, before = candidate.repository, candidate.source, candidate.merge_base
         assert source is not None  # noqa: S101 - a prediction has both
         assert before is not None  # noqa: S101
-        base, result, conflicts = self._merged(candidate, before, source, prefixes)
+        base, merged = self._merged(candidate, before, source, prefixes)
         seen = self._diff(repository, candidate.base.id, source.id, "three_dot")
         ours = self._listed(repository, candidate.base, self._gate_prefixes)
         theirs = self._listed(repository, source, self._gate_prefixes)
@@ -93,24 +92,36 @@ class ChangeFinder:
         differing = {
             path for path in {*ours, *theirs} if _bytes_of(ours.get(path)) != _bytes_of(theirs.get(path))
         }
-        policy_base, policy_result, in_conflict = self._merged(candidate, before, source, policy_prefixes)
-        differing |= {change.path for change in _compare(policy_base, policy_result)} | set(in_conflict)
+        policy_base, policy = self._merged(candidate, before, source, policy_prefixes)
+        differing |= {change.path for change in _compare(policy_base, policy.result)} | set(policy.conflicts)
         return Changes(
-            under_rules=_compare(base, result),
+            under_rules=_compare(base, merged.result),
             elsewhere=_outside(seen, prefixes),
-            result=result,
+            result=merged.result,
             base=base,
-            conflicts=tuple(conflicts),
+            conflicts=tuple(merged.conflicts),
+            uncertain=merged.uncertain | policy.uncertain,
             gate_files=tuple(sorted(differing)),
         )
 
     def _merged(
         self, candidate: Candidate, before: Commit, source: Commit, prefixes: Sequence[str]
-    ) -> tuple[Sided, Sided, list[str]]:
-        """Return the destination's listing, that of a merge into it, and where the merge would conflict."""
-        base = self._listed(candidate.repository, candidate.base, prefixes)
-        then, theirs = (self._listed(candidate.repository, side, prefixes) for side in (before, source))
-        return base, *_merge(then, theirs, base)
+    ) -> tuple[Sided, Merged]:
+        """Return the destination's listing, and what a merge into it would make of it."""
+        repository, merged = candidate.repository, Merged()
+        for prefix in prefixes:
+            then, theirs, ours = (
+                self._side(repository, commit, prefix) for commit in (before, source, candidate.base)
+            )
+            merged.add(merge(then, theirs, ours, prefix))
+        return self._listed(repository, candidate.base, prefixes), merged
+
+    def _side(self, repository: str, commit: Commit, prefix: str) -> Side:
+        def following(key: str) -> StoredObject | None:
+            found = self._listings.following(repository, commit, key)
+            return StoredObject(*found, commit.id) if found else None
+
+        return Side(self._listed(repository, commit, [prefix]), following)
 
     def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
         return {
@@ -136,47 +147,6 @@ def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:
         elif old.identity != new.identity:
             found.append(Change(path, ChangeKind.CHANGED, old, new))
     return tuple(found)
-
-
-def _merge(before: Sided, source: Sided, destination: Sided) -> tuple[dict[str, StoredObject], list[str]]:
-    """Merge three listings as lakeFS would, and say on which paths it would conflict.
-
-    lakeFS's own identity leaves the address out (C1), and it takes whole ranges where it can: an entry that
-    differs in nothing but its address may come from either side. The source's is judged then.
-    """
-    result: dict[str, StoredObject] = {}
-    conflicts: list[str] = []
-    for path in sorted({*before, *source, *destination}):
-        was, theirs, ours = before.get(path), source.get(path), destination.get(path)
-        if _whole(theirs) == _whole(was):
-            chosen = ours
-        elif _whole(ours) == _whole(was) or _same(theirs, ours):
-            chosen = theirs
-        elif _same(theirs, was):
-            chosen = ours
-        elif _same(ours, was):
-            chosen = theirs
-        else:
-            conflicts.append(path)
-            chosen = ours
-        if chosen is not None:
-            result[path] = chosen
-    return result, conflicts
-
-
-def _same(one: StoredObject | None, other: StoredObject | None) -> bool:
-    return _lakefs_identity(one) == _lakefs_identity(other)
-
-
-def _whole(item: StoredObject | None) -> ObjectIdentity | None:
-    return item.identity if item else None
-
-
-def _lakefs_identity(item: StoredObject | None) -> tuple[object, ...] | None:
-    if item is None:
-        return None
-    identity = item.identity
-    return identity.checksum, identity.size_bytes, identity.metadata, identity.content_type
 
 
 def _bytes_of(item: StoredObject | None) -> tuple[object, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from threading import Lock
 
 from gate_server.errors import LakeFSError
-from gate_server.lakefs.answers import WHO_ANSWERED, Entry, RepositoryAnswer, as_shape
+from gate_server.lakefs.answers import WHO_ANSWERED, Entry, Page, RepositoryAnswer, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.model import Commit, ObjectIdentity
 
@@ -45,19 +45,26 @@ class Listings:
             self._keep(key, listing)
         return listing
 
+    def following(self, repository: str, commit: Commit, key: str) -> tuple[str, ObjectIdentity] | None:
+        """Return the first object of `commit` after `key`, with its path; one call, not remembered."""
+        path = repository_url(repository, "refs", commit.id, "objects", "ls")
+        page = as_shape(Page, self._lakefs.get(path, after=key, amount=1), f"GET {path}")
+        if not page.results:
+            return None
+        entry = as_shape(Entry, page.results[0], f"GET {path}")
+        if _bytes(entry.path) <= _bytes(key):
+            raise _not_to_be_trusted(commit, entry.path)
+        return entry.path, _identity(entry, self._own_data(repository))
+
     def _entries(self, repository: str, commit: Commit, prefix: str) -> Iterator[Entry]:
         """Yield what lakeFS lists: below the prefix, each key once, in the order of its bytes."""
         path = repository_url(repository, "refs", commit.id, "objects", "ls")
         last = b""
         for item in self._lakefs.pages(path, prefix=prefix):
             entry = as_shape(Entry, item, f"GET {path}")
-            key = entry.path.encode("utf-8", "surrogatepass")
+            key = _bytes(entry.path)
             if key <= last or not entry.path.startswith(prefix):
-                raise LakeFSError(
-                    f"lakeFS's listing of commit {commit.id} is not to be trusted: {entry.path} stands in it "
-                    "twice, or where it should not",
-                    WHO_ANSWERED,
-                )
+                raise _not_to_be_trusted(commit, entry.path)
             last = key
             yield entry
 
@@ -77,6 +84,18 @@ class Listings:
             namespace = as_shape(RepositoryAnswer, found, f"repository {repository}").storage_namespace
             self._namespaces[repository] = namespace.rstrip("/") + "/data/"
         return self._namespaces[repository]
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")
+
+
+def _not_to_be_trusted(commit: Commit, path: str) -> LakeFSError:
+    return LakeFSError(
+        f"lakeFS's listing of commit {commit.id} is not to be trusted: {path} stands in it twice, "
+        "or where it should not",
+        WHO_ANSWERED,
+    )
 
 
 def _identity(entry: Entry, own_data: str) -> ObjectIdentity:

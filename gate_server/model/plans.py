@@ -55,6 +55,7 @@ class DeclaredOutcome:
         "lost",
         "linked",
         "conflict",
+        "uncertain",
         "gate_files",
         "canary",
         "no_commit_id",

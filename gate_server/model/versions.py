@@ -114,6 +114,8 @@ class Changes:
         Paths that the source added and the result lacks (C3).
     conflicts
         Paths on which the merge would conflict (predictions only).
+    uncertain
+        Paths of which listings alone cannot tell what the merge would hold, and why (predictions only).
     gate_files
         Paths of the gate's own files that differ.
     """
@@ -124,4 +126,5 @@ class Changes:
     base: Mapping[str, StoredObject] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    uncertain: Mapping[str, str] = field(default_factory=dict)
     gate_files: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ def make_plan(
         What is wrong with the policy that the candidate would bring into its repository.
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
+    own = (*GATE_FILES, *policy_files(policy))
     declared = list(_gate_file_outcomes(candidate, changes, registered))
     declared += [
         DeclaredOutcome("gate_files", Outcome.FAIL, f"this policy could not judge: {finding}")
@@ -96,6 +97,22 @@ def make_plan(
             hint=f"merge {candidate.destination} into the branch, resolve, and ask again",
         )
         for path in changes.conflicts
+    ]
+    concerned = [
+        path
+        for path in changes.uncertain
+        if matches(path, own)
+        or any(_concerns(rule, path) or matches(path, rule.required) for rule in applied.rules)
+    ]
+    declared += [
+        DeclaredOutcome(
+            "uncertain",
+            Outcome.ERROR,
+            f"what the merge would make of {path} cannot be told: {changes.uncertain[path]}",
+            path=path,
+            hint=f"merge {candidate.destination} into the branch, and ask again",
+        )
+        for path in sorted(concerned)
     ]
     obligations: list[Obligation] = []
     matched: set[str] = set()
@@ -113,7 +130,6 @@ def make_plan(
             key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
             obligations.append(Obligation(len(obligations), rule.name, target, objects, key, reference))
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
-    own = (*GATE_FILES, *policy_files(policy))
     unmatched = sorted(path for path in everything - matched if not matches(path, own))
     if unmatched and applied.rules and policy.unmatched != "pass":
         declared.append(

@@ -148,6 +148,16 @@ def test_conflicts_are_named(world: World, gate: Gate) -> None:
     assert "conflict on lakefs_test.csv" in answer["summary"]
 
 
+def test_what_a_merge_may_lose_is_not_promised(world: World, gate: Gate) -> None:
+    """C3: lakeFS would compare the added object with one that is gone, and leave it out."""
+    world.commit(world.main, {"lakefs_test_a.csv": OTHER, "lakefs_test_z.csv": GOOD})
+    world.branch("adds", lakefs_test_m_dot_csv=GOOD)
+    world.commit(world.main, {"lakefs_test_z.csv": None})
+    answer = gate.ask(world.name, "adds")
+    assert (answer["verdict"], answer["allowed"]) == ("ERROR", False)
+    assert "lakefs_test_m.csv cannot be told" in answer["summary"]
+
+
 def test_a_branch_with_an_older_action_has_to_merge_main_first(world: World, gate: Gate) -> None:
     """H1: lakeFS would run the branch's action, not main's."""
     branch = world.branch("b", lakefs_test_dot_csv=GOOD)
