@@ -1,8 +1,9 @@
-"""Clients that hang up in mid-upload: nothing is stored, whichever door it came by."""
+"""Where an upload ends: nothing is stored of one that is cut off; what comes behind one is the next request."""
 
 from __future__ import annotations
 
 import base64
+import os
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,3 +71,36 @@ def test_a_client_that_hangs_up(s3: S3, kind: str) -> None:
     assert s3.repository.paths("main") == []
     assert s3.repository.upload("main", "after", "x")
     s3.repository.delete("main", "after")
+
+
+@pytest.mark.parametrize("sizes", [(5, 7), (5, 3 << 20), (3 << 20, 0, 5)])
+def test_uploads_behind_one_another_on_one_connection(s3: S3, sizes: tuple[int, ...]) -> None:
+    repo, contents = s3.repository, {f"{number}": os.urandom(size) for number, size in enumerate(sizes)}
+    sent = b""
+    for path, content in contents.items():
+        request = api_upload(repo, content=content)
+        target = request.url.copy_set_param("path", path)
+        headers = {**request.headers, "content-length": str(len(content))}
+        lines = [
+            f"POST {target.raw_path.decode()} HTTP/1.1",
+            *(f"{n}: {v}" for n, v in headers.items()),
+            "",
+            "",
+        ]
+        sent += "\r\n".join(lines).encode() + content
+    address = urlsplit(repo.lakefs.url)
+    with (
+        socket.create_connection((address.hostname, address.port), timeout=60) as connection,
+        connection.makefile("rb") as answers,
+    ):
+        connection.sendall(sent)
+        for _ in contents:
+            assert answers.readline().split()[1] == b"201"
+            length = 0
+            while (line := answers.readline()) != b"\r\n":
+                name, _, value = line.lower().partition(b":")
+                length = int(value) if name == b"content-length" else length
+            answers.read(length)
+    for path, content in contents.items():
+        assert repo.read("main", path) == content
+        repo.delete("main", path)
