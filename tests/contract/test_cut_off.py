@@ -1,4 +1,4 @@
-"""Where an upload ends: nothing is stored of one that is cut off; what comes behind one is the next request."""
+"""Where an upload ends: of one that is cut off nothing is stored; what comes behind is the next request."""
 
 from __future__ import annotations
 
