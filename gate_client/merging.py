@@ -121,7 +121,7 @@ def merge(
         raise Conflict(
             f"{job.what} was merged by {found.commit_id} and taken back by {found.taken_back_by}: lakeFS "
             "would bring nothing of it again",
-            f"commit its data anew, on a branch made from {destination} as it is now",
+            f"`gate reapply lakefs://{repository}/{source} --into {destination}` brings its changes again",
         )
     if found:
         return Merged("found", found.commit_id, source_commit)

@@ -26,6 +26,7 @@ from gate_server.api.installations import installations
 from gate_server.api.leases import leases
 from gate_server.api.metrics import metrics as read_metrics
 from gate_server.api.policy import policy as policy_room
+from gate_server.api.reapplications import reapplications
 from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
 from gate_server.api.waivers import waivers
@@ -233,6 +234,7 @@ def create_app(services: Services) -> Flask:
         checks,
         leases,
         reverts,
+        reapplications,
         installations,
         tokens,
         waivers,

@@ -18,9 +18,11 @@ from gate_server.lakefs.changes import ChangeFinder
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
+from gate_server.lakefs.taken_back import taken_back
 from gate_server.model import (
     Candidate,
     Check,
+    DeclaredOutcome,
     Evaluation,
     EvaluationTask,
     Plan,
@@ -31,7 +33,7 @@ from gate_server.model import (
 from gate_server.policy.decide import could_not_tell, decide
 from gate_server.policy.document import PolicyErrors
 from gate_server.policy.globs import covering_prefixes, matches
-from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan, policy_files
+from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan, partly_reverted, policy_files
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry import traces
@@ -109,7 +111,7 @@ class Judge:
         try:
             policy = self._policies.of(check.policy_digest)
             candidate = self._resolve(check)
-            plan = self._plan(candidate, policy)
+            plan = self._plan(candidate, policy, check.source_name)
             evaluations, is_lent = self._evaluations(check, plan, policy)
             if is_lent:
                 made = self._lakefs.calls - calls
@@ -156,7 +158,7 @@ class Judge:
         return Candidate(check.repository, check.destination, base, judged, source, merge_base)
 
     @traces.span("plan")
-    def _plan(self, candidate: Candidate, policy: Policy) -> Plan:
+    def _plan(self, candidate: Candidate, policy: Policy, source_name: str) -> Plan:
         applied = applied_rules(policy, candidate.repository, candidate.destination)
         own = policy_files(policy)
         changes = self._changes.of(candidate, applied.prefixes, covering_prefixes(own))
@@ -171,7 +173,20 @@ class Judge:
             engine_version=self._engine_version,
             registered=registered,
             findings=self._findings(candidate, policy.in_repository) if brings_policy else (),
+            missing=self._taken_back(candidate, source_name),
         )
+
+    def _taken_back(self, candidate: Candidate, source_name: str) -> Sequence[DeclaredOutcome]:
+        """Return that a revert took back what the source's line holds: the merge would not bring it again."""
+        repository, destination = candidate.repository, candidate.destination
+        reverts = self._store.reverts.verified(repository, destination)
+        if candidate.source is None or not reverts:
+            return ()
+        found = taken_back(self._commits, repository, candidate.base, candidate.source, reverts)
+        if found is None:
+            return ()
+        source = f"lakefs://{repository}/{source_name or candidate.source.id}"
+        return [partly_reverted(found.merge.id, found.revert.id, source, destination)]
 
     def _findings(self, candidate: Candidate, path: str) -> Sequence[str]:
         """Return what is wrong with the policy that `candidate` would bring: it would refuse all after it."""

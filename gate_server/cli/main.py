@@ -27,6 +27,7 @@ COMMANDS = {
     "worker": ("worker", "Run a worker alone, for more machines on one PostgreSQL."),
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
+    "reapply": ("reapply", "Bring a branch's changes again, after a merge of it was taken back."),
     "waive": ("waive", "Answer for bad data until an end: it merges with a warning."),
     "waivers": ("waivers", "List and end waivers."),
     "install": ("install", "Put the gate before a branch of a repository."),

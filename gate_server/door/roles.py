@@ -28,6 +28,7 @@ NEEDS: Mapping[str, Role] = {
     "leases.list_waiting": Role.WORKER,
     "leases.take": Role.WORKER,
     "reverts.revert": Role.REVERTER,
+    "reapplications.make": Role.REVERTER,
     "reverts.list_reverts": Role.READER,
     "reverts.one_revert": Role.READER,
     "installations.register": Role.ADMIN,

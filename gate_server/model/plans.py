@@ -59,6 +59,7 @@ class DeclaredOutcome:
         "gate_files",
         "canary",
         "no_commit_id",
+        "partly_reverted",
     ]
     outcome: Outcome
     message: str

@@ -67,6 +67,7 @@ def make_plan(
     engine_version: str,
     registered: bool = False,
     findings: Sequence[str] = (),
+    missing: Sequence[DeclaredOutcome] = (),
 ) -> Plan:
     """Return what must be evaluated, and what is known already.
 
@@ -80,10 +81,12 @@ def make_plan(
         `gate install` registered exactly this candidate's change of the gate's files before.
     findings
         What is wrong with the policy that the candidate would bring into its repository.
+    missing
+        What the merge would leave out, since a revert took it back (`partly_reverted`).
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
     own = (*GATE_FILES, *policy_files(policy))
-    declared = list(_gate_file_outcomes(candidate, changes, registered))
+    declared = [*_gate_file_outcomes(candidate, changes, registered), *missing]
     declared += [
         DeclaredOutcome("gate_files", Outcome.FAIL, f"this policy could not judge: {finding}")
         for finding in findings
@@ -148,6 +151,24 @@ def make_plan(
         off=applied.off,
         changed=len(everything),
         unmatched=len(unmatched),
+    )
+
+
+def partly_reverted(merge_id: str, revert_id: str, source: str, destination: str) -> DeclaredOutcome:
+    """Return that a merge of the source's line was taken back by a revert: it would not come again (R9).
+
+    Parameters
+    ----------
+    source
+        As a lakeFS URI.
+    """
+    return DeclaredOutcome(
+        "partly_reverted",
+        Outcome.FAIL,
+        f"partly reverted: merge {merge_id[:12]} of this branch was taken back (revert {revert_id}), and "
+        "only what is newer would come",
+        hint=f"`gate reapply {source} --into {destination}` brings all of it; where that was done, merge "
+        f"{destination} into the branch first",
     )
 
 

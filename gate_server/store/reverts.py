@@ -103,6 +103,17 @@ class Reverts:
         with reading(self._engine) as connection:
             return [load(Revert, record) for record in connection.execute(query).scalars()]
 
+    def verified(self, repository: str, branch: str) -> list[Revert]:
+        """Return the reverts of a branch that made a commit, exactly as planned."""
+        query = select(reverts.c.record).where(
+            reverts.c.repository == repository,
+            reverts.c.branch == branch,
+            reverts.c.state == "verified",
+            reverts.c.commit_id != "",
+        )
+        with reading(self._engine) as connection:
+            return [load(Revert, record) for record in connection.execute(query).scalars()]
+
     def times(self, revert_ids: Iterable[str]) -> dict[str, datetime]:
         """Return when each of `revert_ids` was asked for."""
         query = select(reverts.c.id, reverts.c.created_at).where(reverts.c.id.in_(list(revert_ids)))

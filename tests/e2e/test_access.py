@@ -64,7 +64,7 @@ EXPECTED: dict[Role, set[str]] = {
     Role.HOOK: {"POST /hooks/lakefs"},
     Role.READER: READS,
     Role.CHECKER: READS | {"POST /api/v1/checks"},
-    Role.REVERTER: READS | {"POST /api/v1/reverts"},
+    Role.REVERTER: READS | {"POST /api/v1/reverts", "POST /api/v1/reapplications"},
     Role.WORKER: READS | {"GET /api/v1/leases", "POST /api/v1/checks/<string:check_id>/lease"},
     Role.ADMIN: READS
     | {
@@ -72,6 +72,7 @@ EXPECTED: dict[Role, set[str]] = {
         "GET /api/v1/leases",
         "POST /api/v1/checks/<string:check_id>/lease",
         "POST /api/v1/reverts",
+        "POST /api/v1/reapplications",
         "POST /api/v1/registrations",
         "PUT /api/v1/installations",
         "POST /api/v1/policy/reload",
