@@ -16,6 +16,9 @@ import httpx
 from sqlalchemy import MetaData, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from gate_server.store.ledger import Ledger
+from gate_server.store.tables import ledger
+
 CELL = "zq7cell"
 HOOK_TOKEN = "hook-token-of-the-tests"
 API_TOKEN = "api-token-of-the-tests"
@@ -59,11 +62,14 @@ class Canaries:
                 self.look_at("file", str(file), file.read_bytes())
 
     def look_at_database(self, url: str) -> None:
-        """Look through every row of every table."""
+        """Look through every row of every table; and whether the ledger's chain is whole."""
         engine = create_engine(url)
         try:
             tables = MetaData()
             tables.reflect(engine)
+            if ledger.name in tables.tables:  # kept by every gate, whatever was done to it
+                broken = Ledger(engine).verify()
+                self.places += [f"the ledger of {engine.url.database}: {finding}" for finding in broken]
             with engine.connect() as connection:
                 for table in tables.sorted_tables:
                     rows: Iterable[Any] = connection.execute(select(table))

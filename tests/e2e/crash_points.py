@@ -66,6 +66,7 @@ class Point:
     outcome: str
     attempt: int
     written: bool
+    recorded: list[str]  # the ledger's entries of its verdict
 
 
 def work(wanted: Wanted, lease_s: float, calls: Calls, lost: threading.Event) -> None:
@@ -157,11 +158,12 @@ def main() -> int:
             outcome=done.outcome,
             attempt=done.attempt,
             written=done.verdict is not None,
+            recorded=[entry.content["outcome"] for entry in store.ledger.of_subject(check_id)],
         )
         sys.stdout.write(json.dumps(asdict(point)) + "\n")
         # A worker dies on its way to the next check at last; there is no commit on that way.
         if not name or (wanted.fault == "death" and left.state == "done"):
-            return 0
+            return len(store.ledger.verify())
 
 
 if __name__ == "__main__":

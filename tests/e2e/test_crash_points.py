@@ -27,6 +27,7 @@ def test_a_worker_that_dies_at_any_call_loses_nothing(
     for point in points:
         assert (point["left_state"] in ("queued", "running"), point["left_outcome"]) == (True, ""), point
         assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
+        assert point["recorded"] == ["FAIL"], point
         assert point["attempt"] == (2 if point["left_state"] == "running" else 1), point
     assert (after["left_state"], after["left_outcome"], after["attempt"]) == ("done", "FAIL", 1)
     # All of it was gone through: taking the check, reading main and its data, keeping each result.
@@ -46,6 +47,7 @@ def test_a_database_that_is_lost_at_any_commit_loses_no_verdict(
     points = fail_at_each_call("database", server, world, tmp_path, url)
     for point in points:
         assert (point["state"], point["outcome"], point["written"]) == ("done", "FAIL", True), point
+        assert point["recorded"] == ["FAIL"], point
         assert point["left_outcome"] == ("FAIL" if point["left_state"] == "done" else ""), point
     assert [point["name"] for point in points] == ["COMMIT"] * 5 + [""]
     assert "running" in {point["left_state"] for point in points}

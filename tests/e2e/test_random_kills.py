@@ -159,6 +159,10 @@ def nothing_is_left(server: RunningServer, world: World, gate: Gate) -> None:
     context = make_revert_context(lakefs, store, Settings())
     sweep(context, older_than_s=0)
     assert store.reverts.unfinished() == []
+    assert store.ledger.verify() == []
+    told = {revert.id: revert.state for revert in store.reverts.listed(limit=1000)}
+    kept = {entry.subject: entry for entry in store.ledger.entries() if entry.kind == "revert.closed"}
+    assert {subject: entry.content["state"] for subject, entry in kept.items()} == told
     path = f"/repositories/{world.name}/branches"
     assert [item["id"] for item in lakefs.pages(path, show_hidden=True)] == ["main"]
     store.engine.dispose()
