@@ -1,4 +1,4 @@
-"""Imports under way: each a thread that looks through local files and commits what it found."""
+"""Imports: each a thread that looks through local files and commits what it found."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import logging
 import posixpath
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from local_lakefs.actions.runs import new_run_id
 from local_lakefs.errors import BadRequest, Conflict, LakeFSError, NotFound
 from local_lakefs.storage.entries import Entry, Metadata
 from local_lakefs.storage.objects import ObjectFiles
-from local_lakefs.versioning import branches
+from local_lakefs.versioning import branches, commits
 from local_lakefs.versioning.addresses import LOCAL
 from local_lakefs.versioning.commits import Commit
 from local_lakefs.versioning.hooks import Hooks
@@ -25,6 +26,8 @@ from local_lakefs.versioning.repositories import Repository
 CANCELED = "Canceled"
 CONTENT_TYPE = "application/octet-stream"
 DEFAULT_MESSAGE = "Import objects"
+KEPT = timedelta(days=1)
+NOTED_EACH = timedelta(seconds=1)
 _log = logging.getLogger(__name__)
 
 
@@ -62,13 +65,16 @@ class Cancelled(Exception):
 
 
 class Imports:
-    """All imports since the server started. What is asked of one of before is not found."""
+    """Starts imports, and says how they go, also after a restart.
+
+    As in lakeFS, one that a server's end broke off stays as it was last noted, neither completed nor failed,
+    and what is older than a day is forgotten.
+    """
 
     def __init__(self, objects: ObjectFiles, hooks: Hooks) -> None:
         self._objects = objects
         self._hooks = hooks
         self._lock = threading.Lock()
-        self._all: dict[tuple[int, str], Status] = {}
 
     def start(self, repository: Repository, branch: str, request: Request) -> str:
         """Begin an import; return its id.
@@ -84,65 +90,84 @@ class Imports:
         for source in request.sources:
             _check_outside(repository.namespace.uri, source)
         status = Status(new_run_id())
-        with self._lock:
-            self._all[repository.uid, status.id] = status
+        with repository.database.writing() as connection:
+            connection.execute(
+                "DELETE FROM imports WHERE updated < ?", ((status.updated - KEPT).isoformat(),)
+            )
+            connection.execute(
+                "INSERT INTO imports VALUES (?, ?, 0, '', '', ?)",
+                (repository.uid, status.id, status.updated.isoformat()),
+            )
         threading.Thread(target=self._run, args=(repository, branch, request, status), daemon=True).start()
         return status.id
 
     def status(self, repository: Repository, import_id: str) -> Status:
-        with self._lock:
-            status = self._all.get((repository.uid, import_id))
-        if status is None:
+        """Say how an import goes; raises NotFound."""
+        row = repository.database.one(
+            "SELECT * FROM imports WHERE repository = ? AND id = ?", (repository.uid, import_id)
+        )
+        if row is None:
             raise NotFound("not found")
-        return status
+        commit = commits.get(repository, row["commit_id"]) if row["commit_id"] else None
+        return Status(row["id"], row["found"], row["error"], commit, datetime.fromisoformat(row["updated"]))
 
     def cancel(self, repository: Repository, import_id: str) -> None:
         """Stop an import before it commits; raises Conflict when it has committed."""
-        status = self.status(repository, import_id)
         with self._lock:
+            status = self.status(repository, import_id)
             if status.commit is not None:
                 raise Conflict("conflict found")
-            status.error, status.updated = CANCELED, datetime.now(UTC)
+            status.error = CANCELED
+            _save(repository, status)
 
     def _run(self, repository: Repository, branch: str, request: Request, status: Status) -> None:
         try:
-            found: dict[str, Entry] = {}
-            try:
-                for source in request.sources:
-                    for path, entry in self._entries(repository, source):
-                        found[path] = entry
-                        self._note(status, found=status.found + 1)
-            except (LakeFSError, OSError) as error:
-                raise LakeFSError(f"error on ingest: {error}") from error
-            try:
-                commit = import_entries(
-                    repository,
-                    self._hooks,
-                    branch,
-                    found,
-                    [source.destination for source in request.sources],
-                    committer=request.committer,
-                    message=request.message or DEFAULT_MESSAGE,
-                    metadata=request.metadata,
-                    force=request.force,
-                )
-            except LakeFSError as error:
-                raise error.within("merge import") from None
-            self._note(status, commit=commit)
+            status.commit = self._import(repository, branch, request, status)
+            self._note(repository, status)
         except Cancelled:
             return
         except LakeFSError as error:
-            self._note(status, error=error.message)
+            status.error = error.message
         except Exception as error:
             _log.exception("import %s", status.id)
-            self._note(status, error=f"{type(error).__name__}: {error}")
+            status.error = f"{type(error).__name__}: {error}"
+        if status.error:
+            with suppress(Cancelled, NotFound):  # NotFound: the repository was deleted meanwhile
+                self._note(repository, status)
 
-    def _note(self, status: Status, *, found: int = 0, error: str = "", commit: Commit | None = None) -> None:
+    def _import(self, repository: Repository, branch: str, request: Request, status: Status) -> Commit:
+        found: dict[str, Entry] = {}
+        try:
+            for source in request.sources:
+                for path, entry in self._entries(repository, source):
+                    found[path] = entry
+                    status.found += 1
+                    if datetime.now(UTC) - status.updated > NOTED_EACH:
+                        self._note(repository, status)
+        except (LakeFSError, OSError) as error:
+            raise LakeFSError(f"error on ingest: {error}") from error
+        self._note(repository, status)
+        try:
+            return import_entries(
+                repository,
+                self._hooks,
+                branch,
+                found,
+                [source.destination for source in request.sources],
+                committer=request.committer,
+                message=request.message or DEFAULT_MESSAGE,
+                metadata=request.metadata,
+                force=request.force,
+            )
+        except LakeFSError as error:
+            raise error.within("merge import") from None
+
+    def _note(self, repository: Repository, status: Status) -> None:
+        """Keep how far an import is; raises Cancelled unless it has committed, NotFound where it is gone."""
         with self._lock:
-            if status.error == CANCELED and commit is None:
+            if self.status(repository, status.id).error == CANCELED and status.commit is None:
                 raise Cancelled
-            status.found = found or status.found
-            status.error, status.commit, status.updated = error, commit, datetime.now(UTC)
+            _save(repository, status)
 
     def _entries(self, repository: Repository, source: Source) -> Iterator[tuple[str, Entry]]:
         """Find files as lakeFS's local block store does: no hidden ones, no links."""
@@ -165,6 +190,17 @@ class Imports:
             is_hidden = any(part.startswith(".") for part in relative.parts)
             if path.is_file() and not path.is_symlink() and not is_hidden:
                 yield prefix + relative.as_posix(), _entry(path, f"{LOCAL}{root}/{relative.as_posix()}")
+
+
+def _save(repository: Repository, status: Status) -> None:
+    status.updated = datetime.now(UTC)
+    commit_id = "" if status.commit is None else status.commit.id
+    with repository.database.writing() as connection:
+        connection.execute(
+            "UPDATE imports SET found = ?, error = ?, commit_id = ?, updated = ?"
+            " WHERE repository = ? AND id = ?",
+            (status.found, status.error, commit_id, status.updated.isoformat(), repository.uid, status.id),
+        )
 
 
 def _entry(file: Path, address: str) -> Entry:

@@ -8,7 +8,7 @@ from http.client import responses
 
 from flask import Flask, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from local_lakefs.actions import ActionsError, ParametersConflict, RunNotFound
 from local_lakefs.actions.caller import watch
@@ -34,6 +34,8 @@ from local_lakefs.errors import LakeFSError, NotOffered, Unauthorized
 from local_lakefs.service import LocalLakeFS
 
 PREFIX = "/api/v1"
+MAX_JSON_BYTES = 16 << 20
+"""lakeFS has no limit, and keeps all of it in memory. A thousand paths to delete take a third of this."""
 UNAUTHENTICATED = "error authenticating request"
 
 
@@ -78,6 +80,10 @@ def _view(
             raise NotOffered(f"{item.operation}: not offered by the embedded lakeFS")
         check_parameters(request, item.parameters)
         if item.body is not None:
+            # Of one whose length was not announced, Werkzeug gives as much and says nothing.
+            request.max_content_length = MAX_JSON_BYTES + 1
+            if len(request.get_data()) > MAX_JSON_BYTES:
+                raise RequestEntityTooLarge
             check_body(request, item.body)
         return handler(server, **parameters)
 
@@ -105,6 +111,9 @@ def _refuse(error: LakeFSError) -> ResponseReturnValue:
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, NotFound | MethodNotAllowed):
         return jsonify(message="invalid API endpoint"), 404
+    if isinstance(error, RequestEntityTooLarge):
+        told = f"request body has an error: the embedded lakeFS takes no more than {MAX_JSON_BYTES} bytes"
+        return jsonify(message=told), 413
     return jsonify(message=error.description or error.name), error.code or 500
 
 

@@ -103,6 +103,15 @@ CREATE TABLE IF NOT EXISTS upload_parts (
     PRIMARY KEY (repository, upload, number),
     FOREIGN KEY (repository, upload) REFERENCES uploads(repository, id) ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS imports (
+    repository INTEGER NOT NULL REFERENCES repositories(uid) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    found INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    PRIMARY KEY (repository, id)
+) WITHOUT ROWID;
 """
 
 

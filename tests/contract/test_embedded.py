@@ -10,6 +10,7 @@ from local_lakefs.testing import RunningServer, lakefs_server
 from tests.contract.action_files import FOLDER, action, lua, ready_to_merge
 from tests.contract.harness import Lakefs, Repository, refused, success
 from tests.contract.s3 import S3
+from tests.contract.test_imports import start as start_import
 
 
 def client(server: RunningServer) -> Lakefs:
@@ -68,6 +69,11 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.
         repo.upload("main", "staged", "3")
         pull = {"title": "a wish", "source_branch": "work", "destination_branch": "main"}
         pull_id = success(repo.request("POST", "pulls", json=pull))["id"]
+        address = lakefs.create_repository(files={"there": "4"}).stat("main", "there")["physical_address"]
+        repo.create_branch("more")
+        imported = start_import(repo, ("object", address, "imported"), branch="more")
+        failed = start_import(repo, ("object", "local:///nowhere", "x"))
+        assert (imported["completed"], failed["completed"]) == (True, False)
         gateway = S3(lakefs, repo)
         created = gateway.call("POST", "main/parts", headers={"x-amz-meta-a": "1"}, uploads="").text
         upload = created.partition("<UploadId>")[2].partition("<")[0]
@@ -84,6 +90,9 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.
         assert again.uncommitted("main") == [("added", "staged")]
         assert again.write_is_refused("work")
         assert success(again.request("GET", "pulls", pull_id))["title"] == "a wish"
+        for told in (imported, failed):
+            asked = {"id": told.pop("id")}
+            assert success(again.request("GET", "branches", "work", "import", params=asked)) == told
         gateway = S3(again.lakefs, again)
         gateway.call("PUT", "main/parts", b"two", partNumber="2", uploadId=upload)
         gateway.call("POST", "main/parts", b"<CompleteMultipartUpload/>", uploadId=upload)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+from io import BytesIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.contract.expressions import at, shown
@@ -187,3 +192,52 @@ def test_what_a_yaml_or_json_text_is_not(lakefs: Lakefs) -> None:
     wrong = [f'{YAML}unmarshal("{text}")' for text in yaml]
     wrong += [f"{JSON}unmarshal('{text}')" for text in ("{a: 1}", "nope", "1 2", "[1,")]
     assert all(value.startswith("ERROR") for value in shown(lakefs, wrong))
+
+
+def test_the_schema_of_parquet(lakefs: Lakefs) -> None:
+    """All elements but the root, depth first; a group has no type."""
+    nested = pa.struct(
+        [("x", pa.int32()), ("y", pa.list_(pa.float64())), ("z", pa.struct([("deep", pa.bool_())]))]
+    )
+    columns = {
+        "id": pa.array([1], pa.int64()),
+        "a.b": pa.array([True]),
+        "s": pa.array([{"x": 1, "y": [0.5], "z": {"deep": True}}], nested),
+        "s2": pa.array([{"x": 1}], pa.struct([("x", pa.float32())])),
+        "map": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int16())),
+        "price": pa.array([1], pa.decimal128(20, 2)),
+        "fixed": pa.array([b"abcd"], pa.binary(4)),
+        "day": pa.array([1], pa.date32()),
+        "at": pa.array([1], pa.timestamp("us")),
+        "text": pa.array(["x"]),
+        "none": pa.nulls(1),
+    }
+    file, old = BytesIO(), BytesIO()
+    pq.write_table(pa.table(columns), file)
+    pq.write_table(pa.table({"at": columns["at"]}), old, use_deprecated_int96_timestamps=True)
+
+    def schema(content: bytes) -> str:
+        return f'require("encoding/parquet").get_schema(decode("{base64.b64encode(content).decode()}"))'
+
+    setup = 'decode = require("encoding/base64").decode\n'
+    wrong = [
+        schema(b"no parquet"),
+        schema(b""),
+        schema(file.getvalue()[:-4]),
+        'require("encoding/parquet").get_schema()',
+    ]
+    told, of_old, *errors = shown(
+        lakefs, [schema(file.getvalue()), schema(old.getvalue()), *wrong], setup=setup
+    )
+    expected = [
+        *(("id", "INT64"), ("a.b", "BOOLEAN"), ("s", "N/A"), ("x", "INT32"), ("y", "N/A"), ("list", "N/A")),
+        *(("element", "DOUBLE"), ("z", "N/A"), ("deep", "BOOLEAN"), ("s2", "N/A"), ("x", "FLOAT")),
+        *(("map", "N/A"), ("key_value", "N/A"), ("key", "BYTE_ARRAY"), ("value", "INT32")),
+        *(("price", "FIXED_LEN_BYTE_ARRAY"), ("fixed", "FIXED_LEN_BYTE_ARRAY"), ("day", "INT32")),
+        *(("at", "INT64"), ("text", "BYTE_ARRAY"), ("none", "INT32")),
+    ]
+    numbered = {str(at): f'{{name="{name}", type="{kind}"}}' for at, (name, kind) in enumerate(expected, 1)}
+    items = ", ".join(sorted(f"{at}={item}" for at, item in numbered.items()))
+    assert told == f"list{{{items}}}"
+    assert of_old == 'list{1={name="at", type="INT96"}}'
+    assert [error.startswith("ERROR") for error in errors] == [True] * len(wrong)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+import socket
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -219,6 +222,34 @@ def _stream_by_s3(server: RunningServer, pieces: int, piece: bytes) -> None:
         http.auth = None  # type: ignore[assignment]
         assert ask("PUT", (piece for _ in range(pieces))).status_code == 200
         assert sum(map(len, ask("GET", None).iter_raw())) == pieces * len(piece)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_json_of_a_gigabyte_is_refused(server: RunningServer, announced: bool) -> None:
+    (worker,) = psutil.Process(server.pid).children()
+    before = worker.memory_info().rss
+    keys = base64.b64encode(f"{server.access_key_id}:{server.secret_access_key}".encode()).decode()
+    length = f"content-length: {1 << 30}" if announced else "transfer-encoding: chunked"
+    head = [
+        "POST /api/v1/repositories HTTP/1.1",
+        f"host: {server.url.removeprefix('http://')}",
+        f"authorization: Basic {keys}",
+        "content-type: application/json",
+        length,
+    ]
+    piece = b" " * (1 << 20)
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode())
+        with suppress(ConnectionError):  # the server need not wait for the rest
+            for _ in range(17):
+                connection.sendall(piece if announced else b"100000\r\n" + piece + b"\r\n")
+        answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"the embedded lakeFS takes no more than 16777216 bytes" in answer
+    assert worker.memory_info().rss - before < 100 << 20
+    with client(server) as http:
+        assert http.get("/repositories").status_code == 200
 
 
 class _Zeros(io.RawIOBase):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from io import BytesIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from local_lakefs.actions import HooksFailed
@@ -65,35 +61,6 @@ def test_a_call_that_nobody_answers_refuses(hooks: Hooks) -> None:
         HooksFailed, match="no endpoint configured, cannot request repositories/demo/refs/main"
     ):
         hooks.lua('pcall(require("lakefs").get_object, "demo", "main", "a")')
-
-
-def test_parquet_schema(hooks: Hooks) -> None:
-    nested = pa.struct([("x", pa.int32()), ("y", pa.list_(pa.float64()))])
-    table = pa.table(
-        {
-            "id": pa.array([1], pa.int64()),
-            "a.b": pa.array([True]),
-            "s": pa.array([{"x": 1, "y": [0.5]}], nested),
-            "t": pa.array(["x"]),
-        }
-    )
-    file = BytesIO()
-    pq.write_table(table, file)
-    encoded = base64.b64encode(file.getvalue()).decode()
-    script = f"""
-    local schema = require("encoding/parquet").get_schema(require("encoding/base64").decode("{encoded}"))
-    for at = 1, #schema do print(schema[at].name, schema[at].type) end
-    """
-    assert hooks.lua(script).splitlines() == [
-        "id\tINT64",
-        "a.b\tBOOLEAN",
-        "s\tN/A",
-        "x\tINT32",
-        "y\tN/A",
-        "list\tN/A",
-        "element\tDOUBLE",
-        "t\tBYTE_ARRAY",
-    ]
 
 
 def test_an_expression_that_would_hang_others(hooks: Hooks) -> None:
