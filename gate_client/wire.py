@@ -92,6 +92,7 @@ class CheckRow(VerdictBody):
     source_name: str
     state: Literal["queued", "running", "done"]
     place: Literal["here", "elsewhere"] = "here"
+    ahead: bool = False
     created_at: datetime
 
 

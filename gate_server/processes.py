@@ -30,6 +30,7 @@ from gate_server.app import (
     write_digest,
 )
 from gate_server.checks.active import ActivePolicy
+from gate_server.checks.ahead import LooksAhead
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
 from gate_server.policy.document import PolicyErrors
@@ -159,10 +160,16 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         if findings:
             raise PolicyErrors(findings)
     reverts = make_revert_context(lakefs, store, settings)
+    asks_by = kept
+    ahead = []
+    if asks_by is not None:  # a worker alone asks by no policy
+        looks = LooksAhead(lakefs, store, lambda: policies.of(asks_by.read_text(encoding="ascii")))
+        ahead.append(Duty("ahead", looks, settings.ahead_every_s))
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,
         duties=[
+            *ahead,
             Duty("upkeep", lambda: _keep_up(reverts, settings), UPKEEP_EVERY_S, shared=False),
             # Somebody waits for a reload.
             Duty("policies", policies.look_at_new, POLICIES_EVERY_S, shared=False),

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
         For how long a check waits for a worker elsewhere; then it is an ERROR.
     lease_token
         What `gate worker --check` holds its check by; it takes a lease itself, with `api_token`, without.
+    ahead_every_s
+        How long after one look ahead of merges the next one comes, where the policy says ``ahead:``, seconds.
     waiver_days
         The farthest end of a waiver that is made now.
     keep_days, keep_checks, keep_evaluations
@@ -111,6 +113,7 @@ class Settings(BaseSettings):
     elsewhere_lease_s: Annotated[float, Field(ge=1)] = 300.0
     elsewhere_wait_s: Annotated[float, Field(gt=0)] = 3600.0
     lease_token: SecretStr | None = None
+    ahead_every_s: Annotated[float, Field(gt=0)] = 10.0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     keep_checks: Annotated[int, Field(gt=0)] = 50_000

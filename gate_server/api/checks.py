@@ -72,5 +72,6 @@ def _names(check: Check) -> dict[str, Any]:
         "source_name": check.source_name,
         "state": check.state,
         "place": check.place,
+        "ahead": check.ahead,
         "created_at": dump(check.created_at),
     }

@@ -58,6 +58,23 @@ class RepositoryPolicies:
             raise PolicyErrors([f"lakefs://{repository}/{commit.id[:12]}/{line}" for line in found.findings])
         return found
 
+    def governing(self, repository: str, branch: str, head: Commit, otherwise: Policy) -> Policy:
+        """Return the policy that `head` of `branch` holds, else the operator's, which is `otherwise`.
+
+        Raises
+        ------
+        CouldNotTell
+            When the one that it holds is wrong, or lakeFS does not give it: never the operator's then.
+        """
+        try:
+            found = self.of(repository, head, otherwise.in_repository)
+        except PolicyErrors as error:
+            raise CouldNotTell(
+                f"the policy in the repository is wrong: {'; '.join(error.findings)}",
+                f"repair it on {branch}, or put that back (gate revert)",
+            ) from error
+        return found or otherwise
+
     def _files(self, repository: str, commit: Commit, path: str) -> dict[str, ObjectIdentity]:
         listed = self._listings.of(repository, commit, path)
         if path not in listed:
@@ -89,5 +106,9 @@ class RepositoryPolicies:
             policy = load_policy(path, read, read_suite, in_repository=path)
         except PolicyErrors as error:
             return error
+        if policy.ahead:
+            return PolicyErrors(
+                [f"{path}:{policy.ahead.line}: `ahead:` is the operator's, whose gate it works"]
+            )
         keep_policy(self._policies, policy)
         return policy

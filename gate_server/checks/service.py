@@ -19,7 +19,6 @@ from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.lakefs.listings import Listings
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import answer, could_not_tell, decide
-from gate_server.policy.document import PolicyErrors
 from gate_server.reports.wording import visible
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
@@ -62,7 +61,9 @@ class CheckService:
             candidate = self._candidate(event, active)
             if self._is_own_merge(candidate):
                 return self._asked("hook", principal, details, None, Verdict(Outcome.PASS, True))
-            policy = self._policy_for(candidate, active)
+            policy = self._in_repository.governing(
+                candidate.repository, candidate.destination, candidate.base, active
+            )
             if candidate.is_prediction and policy.judge != "source":
                 raise CouldNotTell("the event names no commit to judge", "its repository's policy wants one")
         except CouldNotTell as error:
@@ -86,7 +87,9 @@ class CheckService:
         details = {"repository": repository, "source": source, "destination": destination}
         try:
             candidate = predict(self._commits, repository, source, destination)
-            policy = self._policy_for(candidate, self.active.policy)
+            policy = self._in_repository.governing(
+                repository, destination, candidate.base, self.active.policy
+            )
         except CouldNotTell as error:
             return self._unknown(kind, principal, details, error)
         return self._ask(kind, principal, details, candidate, policy, source, worker)
@@ -137,23 +140,6 @@ class CheckService:
                 return kept if kept.path == active.in_repository else active
         return active
 
-    def _policy_for(self, candidate: Candidate, active: Policy) -> Policy:
-        """Return the policy that the candidate's base holds, else the active one.
-
-        Raises
-        ------
-        CouldNotTell
-            When the one of the base is wrong, or lakeFS does not give it: never the active one then.
-        """
-        try:
-            found = self._in_repository.of(candidate.repository, candidate.base, active.in_repository)
-        except PolicyErrors as error:
-            raise CouldNotTell(
-                f"the policy in the repository is wrong: {'; '.join(error.findings)}",
-                f"repair it on {candidate.destination}, or put that back (gate revert)",
-            ) from error
-        return found or active
-
     def _candidate(self, event: Event, active: Policy) -> Candidate:
         if event.commit_id or active.judge == "result":
             return candidate_of_event(self._commits, event)
@@ -182,7 +168,9 @@ class CheckService:
         worker: str = "",
     ) -> Asked:
         checks, digest = self.store.checks, policy.digest
-        known = checks.known(candidate, digest)
+        # A prediction answers who asks ahead, never a merge.
+        is_merge = kind == "hook" and candidate.is_prediction
+        known = None if is_merge else checks.known(candidate, digest)
         joined = known or (None if worker else checks.open_for(candidate, digest))
         if joined is None and kind == "hook":
             awaited = self._awaited(candidate, digest)
@@ -194,6 +182,8 @@ class CheckService:
         check = joined or checks.create(
             candidate, source_name, digest, worker=worker, request_id=request_id()
         )
+        if check.ahead and check.state != "done":
+            checks.awaited(check.id)
         verdict = self.verdict_of(known, policy) if known else None
         return self._asked(kind, principal, details, check, verdict, policy)
 

@@ -65,6 +65,30 @@ class Head:
 
 
 @dataclass(frozen=True)
+class NamedHead:
+    """A branch in a listing."""
+
+    id: str
+    commit_id: str
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """A pull request in a listing; neither its description nor a place for others' words is there."""
+
+    id: str
+    source_branch: str
+    destination_branch: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A repository in a listing."""
+
+    id: str
+
+
+@dataclass(frozen=True)
 class MergeBase:
     """Where a merge would start from."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.commits import FULL_ID, Commits
-from gate_server.model import Candidate, Event
+from gate_server.model import Candidate, Commit, Event
 
 
 def candidate_of_event(commits: Commits, event: Event) -> Candidate:
@@ -33,15 +33,22 @@ def candidate_of_event(commits: Commits, event: Event) -> Candidate:
     return Candidate(event.repository, event.destination, base, judged, source)
 
 
-def predict(commits: Commits, repository: str, source: str, destination: str) -> Candidate:
+def predict(
+    commits: Commits, repository: str, source: str, destination: str, base: Commit | None = None
+) -> Candidate:
     """Return the candidate that merging `source` into `destination` would make; no branch is made.
+
+    Parameters
+    ----------
+    base
+        The destination's head, where it is known.
 
     Raises
     ------
     NotFound
         When a name does not exist.
     """
-    base = commits.head(repository, destination)
+    base = base or commits.head(repository, destination)
     tip = commits.get(repository, source)
     return Candidate(
         repository, destination, base, None, tip, commits.merge_base(repository, tip.id, base.id)

@@ -13,6 +13,7 @@ from gate_server.model.reverts import KeptPath, Revert, RevertPlan
 from gate_server.model.rules import (
     COMPARES,
     STRICT,
+    Ahead,
     ColumnType,
     Consequence,
     Enforcement,
@@ -42,6 +43,7 @@ __all__ = [
     "DEFAULT_DAYS",
     "STRICT",
     "WRONG_CHECKSUM",
+    "Ahead",
     "Ask",
     "Candidate",
     "Change",

@@ -18,7 +18,8 @@ class Check:
 
     ``attempt`` is the fencing token; ``handed_back`` says how many attempts a worker gave up unharmed.
     ``place`` is where who takes it next runs: elsewhere once there is a plan, and what is left of it is for a
-    worker there. ``request_id`` is that of who asked first. ``judged_commit`` is empty for a prediction.
+    worker there. ``ahead``: the gate looked ahead of a merge, nobody asked yet. ``request_id`` is that of who
+    asked first. ``judged_commit`` is empty for a prediction.
     ``failure`` says why nothing could be decided. ``verdict`` is what was decided when the check was done;
     waivers and time are taken anew at each answer.
     """
@@ -38,6 +39,7 @@ class Check:
     created_at: datetime
     handed_back: int = 0
     place: Place = "here"
+    ahead: bool = False
     request_id: str = ""
     plan: Plan | None = None
     evaluations: Mapping[int, Evaluation] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Ask:
 
     id: str
     check_id: str | None
-    kind: Literal["hook", "api", "cli"]
+    kind: Literal["hook", "api", "cli", "ahead"]
     principal: str
     event: Mapping[str, Any]
     created_at: datetime

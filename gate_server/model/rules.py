@@ -152,6 +152,32 @@ class MadeWaiver(Waiver):
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """What the gate judges before anybody asks: whose merge into what.
+
+    Parameters
+    ----------
+    branches
+        Patterns of source branches.
+    into, repositories
+        Patterns of destinations; empty: those of the rules.
+    pull_requests
+        Whether open pull requests of lakeFS are judged as well, whatever their branch is called.
+    days
+        Branches whose newest commit is older are left alone, but for those of pull requests.
+    """
+
+    __pydantic_config__ = STRICT
+
+    branches: tuple[str, ...] = ()
+    into: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    pull_requests: bool = True
+    days: Annotated[float, Field(gt=0, le=3660)] = 30.0
+    line: int = 0
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite as its file says it: Great Expectations' JSON. ``lines`` are those of its expectations."""
 
@@ -185,6 +211,7 @@ class Policy:
     judge: Literal["result", "source"] = "result"
     unmatched: Consequence = "pass"
     waivers: tuple[Waiver, ...] = ()
+    ahead: Ahead | None = None
     path: str = ""
     in_repository: str = ""
     digest: str = ""

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from gate_server.errors import ConfigError
-from gate_server.model import COMPARES, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+from gate_server.model import COMPARES, Ahead, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
 from gate_server.policy.document import PolicyErrors, line_of, parse, plain
 from gate_server.policy.globs import is_pattern
 
 Read = Callable[[str], bytes]
 ReadSuite = Callable[[str, str, str], Suite]
 
-TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "defaults")
+TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "ahead", "defaults")
 MAY_DEFAULT = (
     "repositories",
     "branches",
@@ -74,6 +74,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         )
     ]
     _check_names(name, rules, waivers, findings)
+    ahead = _ahead(name, document, findings)
     suites = _suites(name, rules, read, read_suite, findings)
     findings += [
         f"{name}:{rule.line}: rule {rule.name}: `reference:` is for suites with {COMPARES}"
@@ -88,6 +89,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         judge=document.get("judge", "result"),
         unmatched=document.get("unmatched", "pass"),
         waivers=tuple(waivers),
+        ahead=ahead,
         path=name,
         in_repository=in_repository,
     )
@@ -106,7 +108,10 @@ def policy_digest(policy: Policy) -> str:
             del rule["runs"]
     waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
     suites = {name: suite.digest for name, suite in policy.suites.items()}
-    return digest("policy-2", rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository)
+    later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
+    return digest(
+        "policy-2", rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository, *later
+    )
 
 
 def _read(path: str, read: Read, what: str) -> bytes:
@@ -204,6 +209,23 @@ def _rule(
     return rule
 
 
+def _ahead(name: str, document: CommentedMap, findings: list[str]) -> Ahead | None:
+    if "ahead" not in document:
+        return None
+    line = line_of(document, "ahead")
+    ahead: Ahead | None = _build(Ahead, name, document["ahead"], line, "ahead", findings)
+    if ahead is None:
+        return None
+    findings += [
+        f"{name}:{line}: ahead: {pattern!r} is no pattern"
+        for pattern in (*ahead.branches, *ahead.into, *ahead.repositories)
+        if not is_pattern(pattern)
+    ]
+    if not ahead.branches and not ahead.pull_requests:
+        findings.append(f"{name}:{line}: ahead: nothing is looked at: `branches:` or `pull_requests: true`")
+    return ahead
+
+
 def _build(
     kind: type[Any],
     name: str,
@@ -221,7 +243,7 @@ def _build(
         findings.append(f"{name}:{line_of(node, 'line')}: {where}: {_unknown('line', known)}")
         return None
     data = {**(defaults or {}), **plain(node)}
-    for key in ("repositories", "branches", "paths", "required"):
+    for key in ("repositories", "branches", "paths", "required", "into"):
         if isinstance(data.get(key), str):
             data[key] = [data[key]]
     try:

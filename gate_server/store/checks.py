@@ -16,6 +16,7 @@ from sqlalchemy import (
     Row,
     and_,
     case,
+    false,
     func,
     insert,
     or_,
@@ -84,11 +85,12 @@ class Checks:
         *,
         worker: str = "",
         request_id: str = "",
+        ahead: bool = False,
     ) -> Check:
         """Add a queued check, or return the open one that judges the same: two asks at once join.
 
         With a `worker` it is a new one that runs there at once, leased for `COMMAND_LEASE_S`: it is that
-        process's alone, nobody waits for it.
+        process's alone, nobody waits for it. One made `ahead` of who asks is for idle threads.
         """
         judged = candidate.judged
         row = {
@@ -104,6 +106,7 @@ class Checks:
             "source_name": source_name,
             "policy_digest": policy_digest,
             "request_id": request_id,
+            "ahead": ahead,
             "state": "running" if worker else "queued",
             "attempt": 1 if worker else 0,
             "worker": worker,
@@ -132,8 +135,12 @@ class Checks:
         return self._first(checks.c.id == check_id)
 
     def known(self, candidate: Candidate, policy_digest: str) -> Check | None:
-        """Return a finished check of the same content under the same policy (D5), never an ERROR."""
-        if candidate.judged is None or not candidate.judged.metarange:
+        """Return a finished check of the same content under the same policy (D5), never an ERROR.
+
+        Of a prediction it is another prediction from the same commits, never what a merge is judged as, and
+        no merge is answered by it.
+        """
+        if candidate.judged is not None and not candidate.judged.metarange:
             return None
         reusable = and_(checks.c.reusable, checks.c.outcome != Outcome.ERROR.value)
         return self._first(and_(_of_content(candidate, policy_digest), checks.c.state == "done", reusable))
@@ -161,14 +168,28 @@ class Checks:
         with reading(self._engine) as connection:
             return [as_check(row) for row in connection.execute(query)]
 
-    def claim(self, worker: str, lease_s: float, elsewhere_wait_s: float = ELSEWHERE_WAIT_S) -> Check | None:
+    def awaited(self, check_id: str) -> None:
+        """Say that somebody waits for a check that was made ahead of who asks."""
+        ahead = and_(checks.c.id == check_id, checks.c.ahead, checks.c.state != "done")
+        with self._engine.begin() as connection:
+            connection.execute(update(checks).where(ahead).values(ahead=false()))
+
+    def claim(
+        self,
+        worker: str,
+        lease_s: float,
+        elsewhere_wait_s: float = ELSEWHERE_WAIT_S,
+        *,
+        ahead: bool = False,
+    ) -> Check | None:
         """Take the oldest check that is free, for `lease_s` seconds of the database's clock.
 
         Free is what is queued, and what a worker let its lease run out of. The raised `attempt` is the
         fencing token. A check whose place is elsewhere is left to workers there for `elsewhere_wait_s`
-        seconds; whoever gets it here then is to end it.
+        seconds; whoever gets it here then is to end it. What was made ahead of who asks is taken by who wants
+        that alone, so that nobody who waits is behind it.
         """
-        free = _free(elsewhere_wait_s)
+        free = _free(elsewhere_wait_s, ahead)
         with reading(self._engine) as connection:  # looking costs no write lock
             if connection.execute(select(checks.c.id).where(free).limit(1)).first() is None:
                 return None
@@ -215,10 +236,10 @@ class Checks:
             return connection.execute(query).rowcount
 
     def queue(self, place: Place = "here") -> Queue:
-        """Return how the queue stands."""
+        """Return how the queue stands, of checks that somebody asked for."""
         query = (
             select(checks.c.state, func.count(), func.min(checks.c.created_at), database_time())
-            .where(checks.c.state.in_(("queued", "running")), checks.c.place == place)
+            .where(checks.c.state.in_(("queued", "running")), checks.c.place == place, ~checks.c.ahead)
             .group_by(checks.c.state)
         )
         with reading(self._engine) as connection:
@@ -277,10 +298,11 @@ class Checks:
 
 
 @lru_cache
-def _free(elsewhere_wait_s: float) -> ColumnElement[bool]:
+def _free(elsewhere_wait_s: float, ahead: bool) -> ColumnElement[bool]:
     left = and_(checks.c.place == "elsewhere", checks.c.lease_until < database_time(-elsewhere_wait_s))
     # The states first: by them the index leaves out what is done, which is nearly all.
-    return and_(checks.c.state.in_(("queued", "running")), or_(and_(checks.c.place == "here", FREE), left))
+    states = checks.c.state.in_(("queued", "running"))
+    return and_(states, checks.c.ahead.is_(ahead), or_(and_(checks.c.place == "here", FREE), left))
 
 
 def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:

@@ -43,7 +43,12 @@ class Lent:
     def waiting(self, repository: str, limit: int) -> list[Check]:
         """Return what waits for a worker elsewhere, oldest first, without plans and evaluations."""
         columns = [column for column in COLUMNS if column.name not in ("evaluations", "plan")]
-        query = select(*columns).where(_WAITS).order_by(checks.c.created_at, checks.c.id).limit(limit)
+        query = (
+            select(*columns)
+            .where(_WAITS)
+            .order_by(checks.c.ahead, checks.c.created_at, checks.c.id)
+            .limit(limit)
+        )
         if repository:
             query = query.where(checks.c.repository == repository)
         with reading(self._engine) as connection:

@@ -22,7 +22,7 @@ from gate_server.store.times import now
 KEYS_A_QUERY = 1000
 NAME_CHARS = 1024  # as the tables have it
 FULL_ID = re.compile("[0-9a-f]{64}")
-Kind = Literal["hook", "api", "cli"]
+Kind = Literal["hook", "api", "cli", "ahead"]
 
 
 @dataclass(frozen=True)

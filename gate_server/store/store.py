@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from gate_server.store.ahead import Ahead
 from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
 from gate_server.store.duties import Duties
@@ -25,6 +26,7 @@ class Store:
 
     engine: Engine
     checks: Checks
+    ahead: Ahead
     lent: Lent
     asks: Asks
     evaluations: Evaluations
@@ -53,6 +55,7 @@ def open_store(database_url: str) -> Store:
     return Store(
         engine,
         Checks(engine),
+        Ahead(engine),
         Lent(engine),
         Asks(engine),
         Evaluations(engine),

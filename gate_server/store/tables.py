@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from gate_server.store.times import Time
@@ -49,6 +50,7 @@ checks = Table(
         "handed_back", Integer, nullable=False, server_default="0"
     ),  # attempts that a worker gave up unharmed
     Column("worker", String(128), nullable=False),
+    Column("ahead", Boolean, nullable=False, server_default=false()),  # nobody asked for it, nobody waits
     Column("place", String(16), nullable=False, server_default="here"),  # of its next worker: or elsewhere
     # By the database's clock; of a check that runs. Of one that waits for a worker elsewhere: since when.
     Column("lease_until", Time),

@@ -239,3 +239,27 @@ def test_a_parameter_is_the_number_that_stands_there(number: str, is_kept: bool)
         assert Decimal(str(read(text).rules[0].parameters["top"])) == Decimal(number)
     else:
         assert findings(text) == [f"p/gate.yaml:9: the number {number} cannot be kept exactly"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        ("{branchs: ['a*']}", "did you mean `branches`"),
+        ("{branches: ['[z-a]']}", "'[z-a]' is no pattern"),
+        ("{pull_requests: false}", "nothing is looked at"),
+        ("{days: 0}", "greater than 0"),
+        ("true", "a mapping is needed"),
+    ],
+)
+def test_what_is_wrong_with_looking_ahead_is_said(ahead: str, words: str) -> None:
+    (said,) = findings(f"{GOOD}ahead: {ahead}\n")
+    assert said.startswith("p/gate.yaml:17: ahead")
+    assert words in said
+
+
+def test_looking_ahead_is_a_part_of_the_policy() -> None:
+    """Policies are found by their digests; one that says nothing of it keeps its own."""
+    policy = read(f"{GOOD}ahead: {{branches: import-*}}\n")
+    assert policy.ahead is not None
+    assert (policy.ahead.branches, policy.ahead.pull_requests, policy.ahead.into) == (("import-*",), True, ())
+    assert len({policy.digest, read(GOOD).digest, read(f"{GOOD}ahead: {{}}\n").digest}) == 3

@@ -27,6 +27,7 @@ READS_A_CLOCK = re.compile(
 ALLOWED = {
     "access/tokens.py": "expiry and last use of tokens",
     "checks/active.py": "since when a policy is asked by",
+    "checks/ahead.py": "how old a branch is: what is too old to look at is judged when it is merged",
     "checks/judge.py": "expiry of waivers",
     "checks/lent.py": "expiry of waivers",
     "checks/service.py": "expiry of waivers",
