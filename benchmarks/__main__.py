@@ -33,6 +33,7 @@ def main() -> None:
     ):
         for measure in (
             single.unknown_verdict,
+            single.judged_ahead,
             single.known_verdict,
             single.reverts,
             load.burst_and_stream,

@@ -73,6 +73,29 @@ def unknown_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     )
 
 
+def judged_ahead(server: RunningServer, gate: Gate) -> Iterator[Figure]:
+    """Measure from hook to verdict of merges that were judged ahead, against those that were not, in turn."""
+    world = World(server)
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(RUNS):
+        for is_ahead, taken in times.items():
+            name = f"b{number}-{int(is_ahead)}"
+            world.branch(
+                name, **{f"lakefs_test_{name}_dot_csv": GOOD + b"%d,%d,1,1,1\n" % (number, is_ahead)}
+            )
+            if is_ahead:
+                gate.ask(world.name, name)
+            world.repository.branch(name).merge_into("main")
+            made = event(world, world.main.get_commit().id)
+            taken.append(seconds(lambda made=made: gate.hooks.post("/hooks/lakefs", json=made)))
+    ahead, unseen = (statistics.median(times[is_ahead]) for is_ahead in (True, False))
+    yield Figure(
+        "hook to verdict, judged ahead against never seen",
+        f"{ahead / unseen:.2f} ({ahead:.3f} s, {unseen:.3f} s)",
+        "nothing is read or evaluated",
+    )
+
+
 def known_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     """Measure a verdict that is known: the gate's own time, and its calls to lakeFS."""
     world = World(server)
