@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from gate_client import calls, lease_calls, reapply_calls, waiver_calls
+from gate_client import audit_calls, calls, lease_calls, reapply_calls, waiver_calls
 from gate_client.exchange import Came, Connection, Flow, Pause, Request
 
 P = ParamSpec("P")
@@ -81,6 +81,7 @@ class GateClient(Connection):
     get_revert = _waiting(calls.get_revert)
     list_reverts = _waiting(calls.list_reverts)
     reapply = _waiting(reapply_calls.reapply)
+    audit = _waiting(audit_calls.audit)
     register_merge = _waiting(calls.register_merge)
     record_installation = _waiting(calls.record_installation)
     policy = _waiting(calls.policy)
@@ -169,6 +170,7 @@ class AsyncGateClient(Connection):
     get_revert = _awaiting(calls.get_revert)
     list_reverts = _awaiting(calls.list_reverts)
     reapply = _awaiting(reapply_calls.reapply)
+    audit = _awaiting(audit_calls.audit)
     register_merge = _awaiting(calls.register_merge)
     record_installation = _awaiting(calls.record_installation)
     policy = _awaiting(calls.policy)

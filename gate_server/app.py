@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from gate_server.access.failures import Failures
 from gate_server.access.tokens import Access
+from gate_server.api.audits import audits
 from gate_server.api.checks import checks
 from gate_server.api.health import health
 from gate_server.api.hooks import hooks
@@ -235,6 +236,7 @@ def create_app(services: Services) -> Flask:
         leases,
         reverts,
         reapplications,
+        audits,
         installations,
         tokens,
         waivers,

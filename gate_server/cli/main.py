@@ -28,6 +28,7 @@ COMMANDS = {
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
     "reapply": ("reapply", "Bring a branch's changes again, after a merge of it was taken back."),
+    "audit": ("audit", "Say of each commit of a branch who vouches for it; verify the record."),
     "waive": ("waive", "Answer for bad data until an end: it merges with a warning."),
     "waivers": ("waivers", "List and end waivers."),
     "install": ("install", "Put the gate before a branch of a repository."),

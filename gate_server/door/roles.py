@@ -29,6 +29,7 @@ NEEDS: Mapping[str, Role] = {
     "leases.take": Role.WORKER,
     "reverts.revert": Role.REVERTER,
     "reapplications.make": Role.REVERTER,
+    "audits.of_branch": Role.READER,
     "reverts.list_reverts": Role.READER,
     "reverts.one_revert": Role.READER,
     "installations.register": Role.ADMIN,

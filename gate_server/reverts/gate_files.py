@@ -58,11 +58,11 @@ def look_at_gate_files(
         kept = tuple(KeptPath(path, "branch") for path in sorted(there))
         return GateFiles(kept, f"kept as on {branch}, the target has none: {_names(kept)}", True, guarded)
     right_then = {
-        path: _holds(context, repository, target, then.get(path), path, text)
+        path: holds(context, repository, target, then.get(path), path, text)
         for path, text in installed.items()
     }
     right_there = {
-        path: _holds(context, repository, head, there.get(path), path, text)
+        path: holds(context, repository, head, there.get(path), path, text)
         for path, text in installed.items()
     }
     strange = sorted(path for path in then if path.startswith(ACTIONS) and path not in installed)
@@ -87,7 +87,7 @@ def _listed(context: RevertContext, repository: str, commit: Commit) -> dict[str
     }
 
 
-def _holds(
+def holds(
     context: RevertContext,
     repository: str,
     commit: Commit,

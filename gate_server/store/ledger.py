@@ -130,6 +130,14 @@ class Ledger:
                     found.setdefault(row.commit_id, []).append(_entry(row))
         return {commit_id: tuple(entries) for commit_id, entries in found.items()}
 
+    def first(self, kinds: Sequence[str], repository: str, branch: str) -> Entry | None:
+        """Return the oldest entry of these kinds about a branch, None where there is none."""
+        here = (ledger.c.kind.in_(kinds), ledger.c.repository == repository, ledger.c.branch == branch)
+        query = select(ledger).where(*here).order_by(ledger.c.number).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return _entry(row) if row else None
+
     def of_subject(self, subject: str) -> list[Entry]:
         """Return the entries about one thing, oldest first."""
         query = select(ledger).where(ledger.c.subject == subject).order_by(ledger.c.number)

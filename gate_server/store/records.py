@@ -230,6 +230,22 @@ class Installations:
             found = connection.execute(query).scalar()
         return dict(found) if found is not None else None
 
+    def commit(self, repository: str, branch: str) -> str:
+        """Return the branch's commit at the last installation, empty where this gate knows of none."""
+        query = select(installations.c.commit_id).where(
+            installations.c.repository == repository, installations.c.branch == branch
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar() or ""
+
+    def places(self) -> list[tuple[str, str]]:
+        """Return each repository and branch that the gate was installed on."""
+        query = select(installations.c.repository, installations.c.branch).order_by(
+            installations.c.repository, installations.c.branch
+        )
+        with reading(self._engine) as connection:
+            return [(row.repository, row.branch) for row in connection.execute(query)]
+
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -56,6 +56,7 @@ READS = {
     "GET /api/v1/reverts",
     "GET /api/v1/reverts/<string:revert_id>",
     "GET /api/v1/policy",
+    "GET /api/v1/audits",
     "GET /api/v1/waivers",
     "GET /metrics",
 }

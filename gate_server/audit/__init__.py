@@ -1,0 +1,1 @@
+"""What came to a branch by another way than a judged merge: found, judged, and by policy taken back."""

@@ -1,0 +1,56 @@
+"""What the ledger says of a commit; nothing else vouches for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gate_server.audit.line import State, Step, TakenBack
+from gate_server.model import Commit, Outcome
+from gate_server.store.ledger import Entry
+
+ALLOWED = 200
+DECIDED = {Outcome.PASS.value, Outcome.WARN.value, Outcome.FAIL.value}
+JUDGES = {"hook", "audit"}  # whose asks are about a commit that there is
+
+
+def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
+    """Return what the entries about `commit` come to, the last word counting.
+
+    ERROR is no word: neither is what was let through by `on_error: warn`. Without any the commit is
+    unverified.
+    """
+    made = next((entry for entry in reversed(entries) if _is_revert(entry)), None)
+    if made is not None:
+        # Where it took back less than all, or nobody looked, it vouches for nothing but itself.
+        return Step(commit, State.REVERT, revert=made.subject, took=_taken_back(made))
+    said = [
+        entry
+        for entry in entries
+        if entry.kind == "ask.answered"
+        and entry.content["kind"] in JUDGES
+        and entry.content["outcome"] in DECIDED
+    ]
+    if not said:
+        return Step(commit, State.UNVERIFIED)
+    last = said[-1]
+    outcome, by_hook = last.content["outcome"], last.content["kind"] == "hook"
+    if outcome == Outcome.FAIL.value or (by_hook and last.content["status"] != ALLOWED):
+        state = State.FAILING
+    elif last.content.get("waived_by"):
+        state = State.WAIVED
+    else:
+        state = State.JUDGED if by_hook else State.JUDGED_AFTERWARDS
+    return Step(commit, state, ask=last.subject, check=last.content["check"] or "", outcome=outcome)
+
+
+def _is_revert(entry: Entry) -> bool:
+    return entry.kind == "revert.closed" and bool(entry.commit_id)
+
+
+def _taken_back(entry: Entry) -> TakenBack:
+    is_undo = entry.content.get("way") == "commit"
+    return TakenBack(
+        "undo" if is_undo else "to",
+        entry.content["to"],
+        is_exact=entry.content["state"] == "verified" and entry.content.get("is_whole", False) is True,
+    )
