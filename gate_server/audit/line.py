@@ -134,8 +134,9 @@ def _outstanding(steps: Sequence[Step]) -> tuple[frozenset[str], ...]:
     """Return the outstanding commits at each step.
 
     A commit that is vouched for adds nothing to what its parent held; the gate's own reverts say what they
-    took back; and the same metarange is the same content (C8), whoever made it. Each of these alone says what at
-    most is outstanding, under its own names: so the one that says least is taken, not what they share.
+    took back; and the same metarange is the same content (C8), whoever made it. Each of these alone says
+    what at most is outstanding, under its own names: so the one that says least is taken, not what they
+    share.
     """
     nothing: frozenset[str] = frozenset()
     at: dict[str, frozenset[str]] = {}
