@@ -16,10 +16,12 @@ from gate_client.wire import (
 )
 from gate_server.api.bodies import CheckPath, check_body, verdict_body
 from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
+from gate_server.door.addresses import report_url
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_check, seen_checks
-from gate_server.model import Check, Policy, Verdict, dump
+from gate_server.model import Check, Policy, Verdict
+from gate_server.reports.json import row_json
 
 checks = APIBlueprint(
     "checks", __name__, url_prefix="/api/v1/checks", abp_responses=ERRORS, abp_security=TOKEN
@@ -47,7 +49,7 @@ def ask_ahead(body: CheckRequest, query: WaitQuery) -> tuple[dict[str, Any], int
 def list_checks(query: ListQuery) -> dict[str, Any]:
     """Return checks, newest first."""
     found = seen_checks(query.limit, query.repository)
-    return {"checks": [verdict_body(check.verdict, check) | _names(check) for check in found]}
+    return {"checks": [row_json(check, report_url(check.id)) for check in found]}
 
 
 @checks.get("/<string:check_id>", responses={200: CheckBody}, summary="One check with every result")
@@ -63,15 +65,3 @@ def _awaited(check: Check, wait_s: float, policy: Policy | None = None) -> tuple
         here.waiting.until_done(check.id, min(wait_s, here.settings.wait_s))
         check = here.checks.get(check.id)
     return check, here.checks.verdict_of(check, policy)
-
-
-def _names(check: Check) -> dict[str, Any]:
-    return {
-        "repository": check.repository,
-        "destination": check.destination,
-        "source_name": check.source_name,
-        "state": check.state,
-        "place": check.place,
-        "ahead": check.ahead,
-        "created_at": dump(check.created_at),
-    }

@@ -120,7 +120,9 @@ class CheckService:
         """Return a check; raises `NotFound`."""
         check = self.store.checks.get(check_id)
         if check is None:
-            raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
+            raise NotFound(
+                f"there is no check {check_id}", "`gate checks list` and GET /api/v1/checks list them"
+            )
         return check
 
     def suites_of(self, check: Check) -> dict[str, str]:

@@ -32,6 +32,19 @@ def verdict_json(verdict: Verdict | None, check: Check | None, report_url: str) 
     }
 
 
+def row_json(check: Check, report_url: str) -> dict[str, Any]:
+    """Return a check as it stands in a list, by the verdict that was decided then."""
+    return verdict_json(check.verdict, check, report_url) | {
+        "repository": check.repository,
+        "destination": check.destination,
+        "source_name": check.source_name,
+        "state": check.state,
+        "place": check.place,
+        "ahead": check.ahead,
+        "created_at": dump(check.created_at),
+    }
+
+
 def _not_yet(check: Check | None) -> str:
     if check is None or check.place == "here":
         return STILL_RUNNING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -332,5 +333,16 @@ def test_a_merge_never_waits_for_what_nobody_waits_for(place: Place) -> None:
     place.world.branch("other", lakefs_test_6_dot_csv=OTHER)
     assert place.merged("other")["verdict"] == "PASS"
     held = [row for row in place.gate.api.get("/api/v1/checks").json()["checks"] if row["state"] == "running"]
-    assert [row["source_name"] for row in held] == ["import-held"]
+    assert [(row["source_name"], row["ahead"]) for row in held] == [("import-held", True)]
+    listed = place.gate.run("checks", "list", "--repository", place.world.name)
+    assert "ahead" in listed.stdout
+    listed = place.gate.run("checks", "list", "--repository", place.world.name, "--json")
+    assert held[0] in json.loads(listed.stdout)["checks"]
+    # Who asks for it joins it, and it is no longer ahead of who asks.
+    asked = {"repository": place.world.name, "source": "import-held", "destination": "main"}
+    answer = place.gate.api.post("/api/v1/checks", json=asked)
+    rows = place.gate.api.get("/api/v1/checks", params={"repository": place.world.name}).json()["checks"]
+    assert answer.status_code == 202
+    (joined,) = (row for row in rows if row["check"] == answer.json()["check"])
+    assert not joined["ahead"]
     place.held.set()
