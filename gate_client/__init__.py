@@ -19,6 +19,7 @@
 ``plan_revert(repository, branch, to, ...)``, ``revert(...)``         a dry run; the revert: `RevertAnswer`
 ``reapply(repository, source, destination)``                          a branch: what a revert took back
 ``audit(repository, branch, since="")``                                who vouches for each commit
+``undo_revert(revert_id)``                                           takes a revert back
 ``get_revert(revert_id)``, ``list_reverts(repository="")``            what was put back
 ``register_merge(...)``, ``record_installation(...)``                 for `gate install`
 ``create_token(name, roles, ...)``, ``list_tokens()``, ``revoke_token(token_id)``

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from gate_client.errors import CouldNotTell, NotReverted, StillRunning, UsageError
+from gate_client.errors import CouldNotTell, StillRunning, UsageError
 from gate_client.exchange import Connection, Flow, Pause, Request, exchange
 from gate_client.failures import require_allowed
 from gate_client.wire import (
@@ -22,16 +22,11 @@ from gate_client.wire import (
     InstallationRequest,
     ListQuery,
     NewTokenBody,
-    OneRevertBody,
     OneTokenBody,
     ReadinessBody,
     RegistrationRequest,
     ReloadedBody,
     ReloadRequest,
-    RevertAnswer,
-    RevertBody,
-    RevertRequest,
-    RevertsBody,
     RoleName,
     Sent,
     TokenBody,
@@ -43,13 +38,11 @@ from gate_client.wire import (
 S = TypeVar("S", bound=Sent)
 
 CHECKS = "/api/v1/checks"
-REVERTS = "/api/v1/reverts"
 POLICY = "/api/v1/policy"
 TOKENS = "/api/v1/tokens"
 ONE_WAIT_S = 30.0
 BETWEEN_WAITS_S = 0.2  # a gate with no place left to wait in answers at once
 GATE_AWAY_PAUSE_S = 1.0
-REVERTED = ("verified", "unchanged")
 
 
 def check(
@@ -147,98 +140,6 @@ def list_checks(gate: Connection, repository: str = "", *, limit: int = 50) -> F
     """Return the newest checks, newest first."""
     query = checked(ListQuery, repository=repository, limit=limit)
     return (yield from exchange(gate, Request("GET", CHECKS, params=query.model_dump()), ChecksBody)).checks
-
-
-def plan_revert(
-    gate: Connection,
-    repository: str,
-    branch: str,
-    to: str,
-    *,
-    reason: str = "",
-    expected_head: str = "",
-    keep: Sequence[str] = (),
-) -> Flow[RevertAnswer]:
-    """Return what `revert` would change; nothing is changed (a dry run)."""
-    body = checked(
-        RevertRequest,
-        repository=repository,
-        branch=branch,
-        to=to,
-        reason=reason,
-        expected_head=expected_head,
-        keep=list(keep),
-        dry_run=True,
-    )
-    return (yield from exchange(gate, Request("POST", REVERTS, body), RevertAnswer))
-
-
-def revert(
-    gate: Connection,
-    repository: str,
-    branch: str,
-    to: str,
-    *,
-    reason: str = "",
-    expected_head: str = "",
-    keep: Sequence[str] = (),
-) -> Flow[RevertAnswer]:
-    """Put `branch` back to the commit that `to` names, by one new commit.
-
-    Tried again only where the gate says that it changed nothing. After a timeout, read the branch's head
-    before you ask again.
-
-    Parameters
-    ----------
-    expected_head
-        Refuse unless the branch's head is this commit.
-    keep
-        Paths, or patterns of paths, that stay.
-
-    Raises
-    ------
-    NotReverted
-        When the branch is not what was asked for; its ``answer`` says what was done.
-    Conflict
-        When `to` was never the branch's state, or its head is not the expected one.
-    """
-    body = checked(
-        RevertRequest,
-        repository=repository,
-        branch=branch,
-        to=to,
-        reason=reason,
-        expected_head=expected_head,
-        keep=list(keep),
-    )
-    request = Request("POST", REVERTS, body, again="untouched", accepts=(409,))
-    answer = yield from exchange(gate, request, RevertAnswer)
-    done = answer.revert
-    if done is None or done.state not in REVERTED:
-        state = done.state if done else "not done"
-        error = NotReverted(f"the revert of lakefs://{repository}/{branch} is {state}: {_why(done)}")
-        error.answer = answer
-        raise error
-    return answer
-
-
-def get_revert(gate: Connection, revert_id: str) -> Flow[RevertBody]:
-    """Return what a revert did.
-
-    Raises
-    ------
-    NotFound
-        When there is none.
-    """
-    request = Request("GET", f"{REVERTS}/{in_path(revert_id)}")
-    return (yield from exchange(gate, request, OneRevertBody)).revert
-
-
-def list_reverts(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[RevertBody]]:
-    """Return the newest reverts, newest first."""
-    query = checked(ListQuery, repository=repository, limit=limit)
-    request = Request("GET", REVERTS, params=query.model_dump())
-    return (yield from exchange(gate, request, RevertsBody)).reverts
 
 
 def register_merge(
@@ -343,7 +244,3 @@ def checked(body: type[S], **fields: Any) -> S:
             for item in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise UsageError(wrong) from error
-
-
-def _why(done: RevertBody | None) -> str:
-    return (done.message if done else "") or "the gate says no more"

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from gate_client import audit_calls, calls, lease_calls, reapply_calls, waiver_calls
+from gate_client import audit_calls, calls, lease_calls, reapply_calls, revert_calls, waiver_calls
 from gate_client.exchange import Came, Connection, Flow, Pause, Request
 
 P = ParamSpec("P")
@@ -76,10 +76,11 @@ class GateClient(Connection):
     renew_lease = _waiting(lease_calls.renew_lease)
     hand_back = _waiting(lease_calls.hand_back)
     hand_in = _waiting(lease_calls.hand_in)
-    plan_revert = _waiting(calls.plan_revert)
-    revert = _waiting(calls.revert)
-    get_revert = _waiting(calls.get_revert)
-    list_reverts = _waiting(calls.list_reverts)
+    plan_revert = _waiting(revert_calls.plan_revert)
+    revert = _waiting(revert_calls.revert)
+    undo_revert = _waiting(revert_calls.undo_revert)
+    get_revert = _waiting(revert_calls.get_revert)
+    list_reverts = _waiting(revert_calls.list_reverts)
     reapply = _waiting(reapply_calls.reapply)
     audit = _waiting(audit_calls.audit)
     register_merge = _waiting(calls.register_merge)
@@ -115,6 +116,7 @@ class GateClient(Connection):
                 step.path,
                 json=step.body.model_dump(mode="json") if step.body else None,
                 params=dict(step.params),
+                headers=dict(step.headers),
                 timeout=self._timeout(step),
             )
         except httpx.RequestError as error:
@@ -165,10 +167,11 @@ class AsyncGateClient(Connection):
     renew_lease = _awaiting(lease_calls.renew_lease)
     hand_back = _awaiting(lease_calls.hand_back)
     hand_in = _awaiting(lease_calls.hand_in)
-    plan_revert = _awaiting(calls.plan_revert)
-    revert = _awaiting(calls.revert)
-    get_revert = _awaiting(calls.get_revert)
-    list_reverts = _awaiting(calls.list_reverts)
+    plan_revert = _awaiting(revert_calls.plan_revert)
+    revert = _awaiting(revert_calls.revert)
+    undo_revert = _awaiting(revert_calls.undo_revert)
+    get_revert = _awaiting(revert_calls.get_revert)
+    list_reverts = _awaiting(revert_calls.list_reverts)
     reapply = _awaiting(reapply_calls.reapply)
     audit = _awaiting(audit_calls.audit)
     register_merge = _awaiting(calls.register_merge)
@@ -206,6 +209,7 @@ class AsyncGateClient(Connection):
                 step.path,
                 json=step.body.model_dump(mode="json") if step.body else None,
                 params=dict(step.params),
+                headers=dict(step.headers),
                 timeout=self._timeout(step),
             )
         except httpx.RequestError as error:

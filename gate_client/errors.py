@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gate_client.failures import FailedExpectation
-    from gate_client.wire import CheckBody, RevertAnswer
+    from gate_client.revert_wire import RevertAnswer
+    from gate_client.wire import CheckBody
 
 
 class GateError(Exception):

@@ -37,8 +37,6 @@ CONNECT_TIMEOUT_S = 10.0
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 UNAVAILABLE = 503
-# With these codes the gate says that lakeFS failed it before anything was changed (`reverts/apply.py`).
-UNTOUCHED = ("lakefs", "lakefs_unreachable")
 _KINDS: Mapping[int, type[GateError]] = {
     400: UsageError,
     401: Unauthorized,
@@ -59,8 +57,7 @@ class Request:
     Parameters
     ----------
     again
-        When a 503 is tried again: ``always`` where doing it twice is doing it once, ``untouched`` where the
-        gate says that nothing was changed, ``never``.
+        When a 503 is tried again: ``always`` where doing it twice is doing it once, or ``never``.
     wait_s
         How long the gate is asked to wait before it answers.
     accepts
@@ -71,9 +68,10 @@ class Request:
     path: str
     body: BaseModel | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
-    again: Literal["always", "untouched", "never"] = "always"
+    again: Literal["always", "never"] = "always"
     wait_s: float = 0.0
     accepts: tuple[int, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def exchange(gate: Connection, request: Request, answer: type[A]) -> Flow[A]:
                 return found
         error = error_of(gate, came)
         pause_s = _pause_s(attempt, came)
-        may = request.again == "always" or (request.again == "untouched" and error.code in UNTOUCHED)
+        may = request.again == "always"
         if came.status_code != UNAVAILABLE or not may or gate.clock() + pause_s > deadline:
             raise error
         yield Pause(pause_s)

@@ -15,7 +15,6 @@ Name = Annotated[str, Field(min_length=1, max_length=1024)]
 CommitId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Outcome = Literal["PASS", "WARN", "FAIL", "ERROR"]
 RoleName = Literal["hook", "reader", "checker", "reverter", "worker", "admin"]
-RevertState = Literal["planned", "applied", "verified", "moved", "unchanged", "refused", "failed"]
 
 
 class Sent(BaseModel):
@@ -196,92 +195,6 @@ class ResultsRequest(Sent):
     work: str = Field(pattern="^[0-9a-f]{64}$")
     engine_version: str = Field(max_length=256)
     evaluations: str = Field(max_length=1_000_000)
-
-
-class RevertRequest(Sent):
-    """Put `branch` back to the commit that `to` names."""
-
-    repository: Name
-    branch: Name
-    to: Name
-    reason: str = Field(default="", max_length=4000)
-    expected_head: str = Field(default="", max_length=64)
-    keep: list[str] = Field(default_factory=list, max_length=1000)
-    dry_run: bool = False
-
-
-class CommitBody(Answered):
-    """A commit of lakeFS."""
-
-    id: str
-    metarange: str = ""
-    parents: list[str] = Field(default_factory=list)
-    message: str = ""
-    committer: str = ""
-    created_at: int = 0
-    metadata: dict[str, str] = Field(default_factory=dict)
-
-
-class KeptPathBody(Answered):
-    """A path that a revert does not take back with the rest."""
-
-    path: str
-    source: Literal["branch", "installed", "absent"]
-
-
-class RevertPlanBody(Answered):
-    """What a revert would change."""
-
-    repository: str
-    branch: str
-    head: CommitBody
-    target: CommitBody
-    reason: str = ""
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    commits: int = 0
-    guarded: bool = False
-    keep: list[KeptPathBody] = Field(default_factory=list)
-    gate_files: str = ""
-    unchanged: bool = False
-    notes: list[str] = Field(default_factory=list)
-
-
-class RevertBody(Answered):
-    """What a revert did; ``undo`` is the command that takes it back."""
-
-    id: str
-    repository: str
-    branch: str
-    from_commit: str
-    to_commit: str
-    commit_id: str
-    state: RevertState
-    message: str
-    reason: str = ""
-    principal: str = ""
-    undo: str = ""
-    notes: list[str] = Field(default_factory=list)
-
-
-class RevertAnswer(Answered):
-    """A revert and its plan; no revert for a dry run."""
-
-    plan: RevertPlanBody
-    revert: RevertBody | None
-
-
-class OneRevertBody(Answered):
-    """One revert."""
-
-    revert: RevertBody
-
-
-class RevertsBody(Answered):
-    """The newest reverts."""
-
-    reverts: list[RevertBody]
 
 
 class RegistrationRequest(Sent):

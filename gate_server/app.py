@@ -136,7 +136,9 @@ def write_digest(kept: Path, digest: str) -> None:
 
 def make_revert_context(lakefs: LakeFS, store: Store, settings: Settings) -> RevertContext:
     """Return what a revert works with."""
-    return RevertContext(lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url)
+    return RevertContext(
+        lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url, settings.revert_keep
+    )
 
 
 def make_known_policies(store: Store, runner: Runner) -> KnownPolicies:

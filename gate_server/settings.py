@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -29,6 +30,11 @@ _KUBERNETES = re.compile(
 )
 # In a folder: what lies beside it would otherwise be the repository's data.
 _IN_REPOSITORY = r"^(([A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\.ya?ml)?$"
+
+
+def _separated(value: object) -> object:
+    """Return what stands between the commas of an environment's value; a list of gate.toml as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -81,6 +87,8 @@ class Settings(BaseSettings):
         How long after one look ahead of merges the next one comes, where the policy says ``ahead:``, seconds.
     waiver_days
         The farthest end of a waiver that is made now.
+    revert_keep
+        Paths or patterns, separated by commas, that every revert leaves as they are.
     keep_days, keep_checks, keep_evaluations
         What is older goes, and, beyond so many, the oldest. What hooks were answered never goes, nor a check
         that answered one within `keep_days`.
@@ -115,6 +123,7 @@ class Settings(BaseSettings):
     lease_token: SecretStr | None = None
     ahead_every_s: Annotated[float, Field(gt=0)] = 10.0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
+    revert_keep: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     keep_checks: Annotated[int, Field(gt=0)] = 50_000
     keep_evaluations: Annotated[int, Field(gt=0)] = 200_000

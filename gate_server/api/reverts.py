@@ -7,15 +7,15 @@ from typing import Any
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import RootModel
 
-from gate_client.wire import ErrorBody, ListQuery, OneRevertBody, RevertAnswer, RevertRequest, RevertsBody
+from gate_client.revert_wire import OneRevertBody, RevertAnswer, RevertHeaders, RevertRequest, RevertsBody
+from gate_client.wire import ErrorBody, ListQuery
 from gate_server.api.bodies import RevertPath
 from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_revert, seen_reverts
-from gate_server.model import dump
-from gate_server.reverts.apply import apply_revert
-from gate_server.reverts.plan import plan_revert
+from gate_server.model import Revert, RevertPlan, dump
+from gate_server.reverts import apply_revert, keyed, outcome_of, plan_revert
 
 reverts = APIBlueprint(
     "reverts", __name__, url_prefix="/api/v1/reverts", abp_responses=ERRORS, abp_security=TOKEN
@@ -31,22 +31,21 @@ class RefusedRevert(RootModel[RevertAnswer | ErrorBody]):
     responses={200: RevertAnswer, 201: RevertAnswer, 409: RefusedRevert, **ERRORS_OF_BODIES},
     summary="Put a branch back, or show what that would change",
 )
-def revert(body: RevertRequest) -> tuple[dict[str, Any], int]:
+def revert(body: RevertRequest, header: RevertHeaders) -> tuple[dict[str, Any], int]:
     """Revert in one call: 200 with the plan for a dry run, 201 with what was done."""
     allow(body.repository, body.branch)
     context = services().reverts
-    plan = plan_revert(
-        context,
-        body.repository,
-        body.branch,
-        body.to,
-        reason=body.reason,
-        expected_head=body.expected_head,
-        keep=body.keep,
-    )
+    wanted = body.model_dump(exclude={"dry_run"})
+    request = keyed(principal().who, "" if body.dry_run else header.idempotency_key, wanted)
+    if before := outcome_of(context, request):
+        return _answer(*before)
+    plan = plan_revert(context, **wanted)
     if body.dry_run:
         return {"plan": dump(plan), "revert": None}, 200
-    done = apply_revert(context, plan, principal=principal().who)
+    return _answer(plan, apply_revert(context, plan, principal=principal().who, keyed=request))
+
+
+def _answer(plan: RevertPlan, done: Revert) -> tuple[dict[str, Any], int]:
     status = {"verified": 201, "unchanged": 200}.get(done.state, 409)
     return {"plan": dump(plan), "revert": dump(done)}, status
 

@@ -103,6 +103,13 @@ class Merged:
 
 
 @dataclass(frozen=True)
+class Deleted:
+    """What could not be deleted."""
+
+    errors: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class RepositoryAnswer:
     """A repository."""
 
@@ -115,6 +122,7 @@ class Difference:
 
     path: str
     type: str = ""
+    size_bytes: int | None = None
 
 
 def as_shape(kind: type[T], data: Any, what: str) -> T:

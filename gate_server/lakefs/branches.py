@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from gate_server.lakefs.answers import Merged, Page, as_shape
+from gate_server.errors import LakeFSError
+from gate_server.lakefs.answers import Deleted, Merged, Page, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import parse_commit
 from gate_server.model import Commit
 
+DELETED_A_CALL = 1000
 OCTETS = {"content-type": "application/octet-stream"}
 
 
@@ -51,6 +53,18 @@ class Branches:
     def delete_object(self, branch: str, path: str) -> None:
         """Stage the deletion of an object."""
         self._lakefs.send("DELETE", self._objects(branch), path=path)
+
+    def delete_objects(self, branch: str, paths: Sequence[str]) -> None:
+        """Stage the deletion of objects, `DELETED_A_CALL` a call; one that is not there is no error."""
+        for start in range(0, len(paths), DELETED_A_CALL):
+            body = {"paths": list(paths[start : start + DELETED_A_CALL])}
+            done = self._lakefs.send("POST", f"{self._objects(branch)}/delete", body)
+            if failed := as_shape(Deleted, done, f"the deletion of objects on {branch}").errors:
+                raise LakeFSError(f"lakeFS could not delete {len(failed)} objects on {branch}", "try again")
+
+    def hard_reset(self, branch: str, commit_id: str) -> None:
+        """Set a branch to a commit; no hook is asked (H7)."""
+        self._lakefs.send("PUT", self._url("branches", branch, "hard_reset"), ref=commit_id)
 
     def is_dirty(self, branch: str) -> bool:
         """Whether something is staged and not committed."""

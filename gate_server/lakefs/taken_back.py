@@ -79,12 +79,19 @@ def _dead_merges(
     line: Sequence[Commit], place: Mapping[str, int], reverts: Sequence[Revert]
 ) -> dict[str, TakenBack]:
     """Return the merges that count no more, by what they merged."""
-    by_commit = {revert.commit_id: revert for revert in reverts}
+    by_commit = {revert.commit_id: revert for revert in reverts if revert.way != "paths"}
     found: dict[str, TakenBack] = {}
+    undone = set[str]()
     number = 0
     while number < len(line):
-        revert = by_commit.get(line[number].id)
+        revert = by_commit.get(line[number].id) if line[number].id not in undone else None
         target = place.get(revert.to_commit) if revert else None
+        if revert and revert.way == "commit":  # that one alone, which may be a revert itself
+            undone.add(revert.to_commit)
+            if target is not None and len(line[target].parents) > 1 and revert.to_commit not in by_commit:
+                found[line[target].parents[1]] = TakenBack(line[target], revert)
+            number += 1
+            continue
         if revert is None or target is None or target <= number:
             number += 1
             continue

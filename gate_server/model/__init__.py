@@ -9,7 +9,7 @@ from gate_server.model.codec import digest, dump, load
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
 from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
-from gate_server.model.reverts import KeptPath, Revert, RevertPlan
+from gate_server.model.reverts import FolderTally, KeptPath, Revert, RevertPlan, Way
 from gate_server.model.rules import (
     COMPARES,
     STRICT,
@@ -58,6 +58,7 @@ __all__ = [
     "Evaluation",
     "EvaluationTask",
     "Event",
+    "FolderTally",
     "Format",
     "KeptPath",
     "Limits",
@@ -83,6 +84,7 @@ __all__ = [
     "Token",
     "Verdict",
     "Waiver",
+    "Way",
     "digest",
     "dump",
     "load",

@@ -20,13 +20,43 @@ class KeptPath:
 
 
 @dataclass(frozen=True)
+class FolderTally:
+    """What would change below one folder; the bytes of what is added or changed are those it then has."""
+
+    folder: str
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    added_bytes: int = 0
+    changed_bytes: int = 0
+    removed_bytes: int = 0
+
+
+Way = Literal["state", "paths", "commit"]
+
+
+@dataclass(frozen=True)
 class RevertPlan:
     """What a revert would change on a branch.
 
     Parameters
     ----------
+    way
+        ``state``: back to what `target` holds; ``paths``: those paths alone; ``commit``: `target` is undone,
+        what came after it stays.
+    paths
+        Which, for the way ``paths``: objects or whole folders.
+    undoes
+        The id of the revert whose commit is undone, empty where it is not a revert's.
+    aside
+        `target` is not on the branch's first-parent line.
     added, changed, removed
-        Objects that would differ from the branch's head, kept paths left out.
+        Objects that would differ from the branch's head, kept paths left out; and their bytes, as in
+        `FolderTally`.
+    folders
+        The same per folder.
+    cut
+        There is more than was looked at, so that these numbers are "at least".
     commits
         How many commits of the branch it would go back over.
     guarded
@@ -44,9 +74,18 @@ class RevertPlan:
     head: Commit
     target: Commit
     reason: str = ""
+    way: Way = "state"
+    paths: tuple[str, ...] = ()
+    undoes: str = ""
+    aside: bool = False
     added: int = 0
     changed: int = 0
     removed: int = 0
+    added_bytes: int = 0
+    changed_bytes: int = 0
+    removed_bytes: int = 0
+    folders: tuple[FolderTally, ...] = ()
+    cut: bool = False
     commits: int = 0
     guarded: bool = False
     keep: tuple[KeptPath, ...] = ()
@@ -57,7 +96,11 @@ class RevertPlan:
 
 @dataclass(frozen=True)
 class Revert:
-    """What a revert did. ``commit_id`` is empty when there was nothing to change."""
+    """What a revert did.
+
+    ``to_commit`` is the plan's target, as its way says. ``commit_id`` is empty when there was nothing to
+    change.
+    """
 
     id: str
     repository: str
@@ -71,3 +114,6 @@ class Revert:
     principal: str = ""
     undo: str = ""
     notes: tuple[str, ...] = ()
+    way: Way = "state"
+    paths: tuple[str, ...] = ()
+    undoes: str = ""

@@ -1,24 +1,25 @@
 """A revert, done: one new commit on the branch, exact or refused (D11).
 
-U is a hidden branch at the target, with the kept paths committed on it. A stand-in commit on U then holds the
-branch's whole content; undoing that commit on the branch leaves exactly U's content, because the merge base
-equals the branch (R1). Without kept paths the stand-in is a merge of the branch's head into U, which even a
-protection of all branches (``*``) allows; with kept paths it is a commit of the head's metarange, because a
-merge would lose a kept path that neither side has.
+What the branch is to hold is made on a hidden branch (`building`), so that its metarange is known before the
+branch is touched; then one call undoes a commit on the branch, and what came of it is read (`verify`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from gate_server.errors import Conflict, CouldNotTell, GateError, LakeFSError
+from gate_server.errors import CouldNotTell, GateError, LakeFSError
 from gate_server.lakefs.branches import Branches
-from gate_server.model import Commit, Revert, RevertPlan
+from gate_server.model import Revert, RevertPlan
+from gate_server.reverts.building import Bench, build, starts_at
 from gate_server.reverts.context import RevertContext
+from gate_server.reverts.lease import Lease
+from gate_server.reverts.past_actions import are_unreadable, build_past_actions, merge_past_actions
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID, moved, settle
-from gate_server.store.reverts import Reverts
+from gate_server.store.reverts import Keyed, Reverts
+from gate_server.store.times import now
 from gate_server.telemetry.traces import span
 
 LINK = "::lakefs::Gate::url[url:ui]"
@@ -34,9 +35,24 @@ class _Temporary:
     note: str = ""
 
 
+@dataclass
+class _Progress:
+    """How far a revert came. ``sent``: the branch itself may be changed from now on."""
+
+    sent: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
 @span("revert")
-def apply_revert(context: RevertContext, plan: RevertPlan, *, principal: str = "") -> Revert:
-    """Put the plan's branch back to its target.
+def apply_revert(
+    context: RevertContext, plan: RevertPlan, *, principal: str = "", keyed: Keyed | None = None
+) -> Revert:
+    """Do what was planned.
+
+    Parameters
+    ----------
+    keyed
+        The request, where it is to be done once (`once`).
 
     Returns
     -------
@@ -50,6 +66,8 @@ def apply_revert(context: RevertContext, plan: RevertPlan, *, principal: str = "
     ------
     LakeFSError
         When lakeFS failed before the branch was touched.
+    Conflict
+        When another revert of the branch is under way, or somebody writes to the temporary branch.
     CouldNotTell
         When whether the branch was changed could not be read.
     """
@@ -65,48 +83,106 @@ def apply_revert(context: RevertContext, plan: RevertPlan, *, principal: str = "
         reason=plan.reason,
         principal=principal,
         notes=plan.notes,
+        way=plan.way,
+        paths=plan.paths,
+        undoes=plan.undoes,
     )
-    temporary = _Temporary(TEMPORARY + revert.id)
+    temporary = _Temporary(temporary_name(revert.id))
     reverts = context.store.reverts
-    reverts.open(revert, temporary.name)
+    reverts.open(revert, temporary.name, plan=plan, lease_s=context.lease_s, keyed=keyed)
     if plan.unchanged:
-        message = f"{plan.branch} holds the content of {plan.target.id} already"
-        unchanged = replace(revert, state="unchanged", message=message)
+        unchanged = replace(revert, state="unchanged", message=_nothing_to_do(plan))
         reverts.close(unchanged)
         return unchanged
-    branches = Branches(context.lakefs, plan.repository)
-    sent = False
+    bench = Bench(
+        context,
+        plan,
+        revert,
+        Branches(context.lakefs, plan.repository),
+        temporary.name,
+        Lease(context, revert),
+    )
+    progress = _Progress()
     try:
-        with _temporary_branch(branches, temporary, plan.target.id):
-            stand_in, wanted = _stand_in(context, branches, plan, revert, temporary.name)
-            head = context.commits.head(plan.repository, plan.branch)
-            if head.id != plan.head.id:
-                outcome = replace(revert, state="refused", message=moved(plan, head))
-            else:
-                sent = True
-                refusal = _undo(context, branches, plan, revert, stand_in, wanted)
-                outcome = settle(context, plan, revert, wanted, refusal)
+        outcome = _go(bench, temporary, progress)
     except GateError as error:
-        if sent:  # the record stays open, so that `sweep` finds out
+        if progress.sent:  # the record stays open, so that `sweep` finds out
             raise CouldNotTell(
                 f"whether {plan.branch} was put back could not be read: {error.message}",
                 f"read the head of lakefs://{plan.repository}/{plan.branch} before you try again",
             ) from error
         failed = replace(revert, state="failed", message=f"{plan.branch} is untouched: {error.message}")
-        reverts.close(_noted(failed, temporary), branch_left=not temporary.gone)
+        reverts.close(_noted(failed, temporary), branch_left=not temporary.gone, forget_key=True)
         raise
-    outcome = _noted(outcome, temporary)
+    outcome = _noted(replace(outcome, notes=(*outcome.notes, *progress.notes)), temporary)
     reverts.close(outcome, branch_left=not temporary.gone)
     return outcome
+
+
+def temporary_name(revert_id: str) -> str:
+    """Return the name of a revert's branch; when it was made stands in it, for who finds one left."""
+    return f"{TEMPORARY}{int(now().timestamp()):x}-{revert_id}"
+
+
+def _go(bench: Bench, temporary: _Temporary, progress: _Progress) -> Revert:
+    """Build what is wanted, and change the branch, if its head is still the plan's."""
+    plan = bench.plan
+    try:
+        with _temporary_branch(bench.branches, temporary, starts_at(plan)):
+            try:
+                built = build(bench)
+                if refused := _refused_as_moved(bench):
+                    return refused
+                progress.sent = True
+                refusal = _undo(bench, built.undone, built.metarange)
+                if refusal is None or not are_unreadable(refusal):
+                    return settle(bench.context, plan, bench.revert, built.metarange, refusal)
+                progress.sent = False  # lakeFS could not even read what to ask
+            except LakeFSError as error:
+                if progress.sent or not are_unreadable(error):
+                    raise
+            return _go_past_actions(bench, progress)
+    except LakeFSError as error:
+        # A branch whose actions cannot be read cannot be branched from either.
+        if progress.sent or not are_unreadable(error) or starts_at(plan) == plan.target.id:
+            raise
+    with _temporary_branch(bench.branches, temporary, plan.target.id):
+        return _go_past_actions(bench, progress)
+
+
+def _go_past_actions(bench: Bench, progress: _Progress) -> Revert:
+    plan = bench.plan
+    wanted, source = build_past_actions(bench)
+    if refused := _refused_as_moved(bench):
+        return refused
+    progress.sent = True
+    progress.notes.append(
+        f"lakeFS could not read the action files of {plan.branch}: put back by a merge in place of a revert"
+    )
+    refusal = None
+    try:
+        merge_past_actions(bench, source, _message(plan), _metadata(bench, wanted))
+    except LakeFSError as error:
+        refusal = error
+    return settle(bench.context, plan, bench.revert, wanted, refusal)
+
+
+def _refused_as_moved(bench: Bench) -> Revert | None:
+    bench.lease.hold()
+    head = bench.context.commits.head(bench.plan.repository, bench.plan.branch)
+    if head.id == bench.plan.head.id:
+        return None
+    return replace(bench.revert, state="refused", message=moved(bench.plan, head))
 
 
 @contextmanager
 def _temporary_branch(branches: Branches, temporary: _Temporary, target: str) -> Iterator[None]:
     """Make U and delete it again, whatever happens between."""
+    temporary.gone = False
     try:
         branches.create(temporary.name, target, hidden=True)
     except LakeFSError as error:
-        if error.http_status in range(400, 500):
+        if error.http_status in range(400, 500) or are_unreadable(error):
             temporary.gone = True
             raise
         _delete(branches, temporary)
@@ -129,64 +205,48 @@ def _delete(branches: Branches, temporary: _Temporary) -> None:
         )
 
 
-def _stand_in(
-    context: RevertContext, branches: Branches, plan: RevertPlan, revert: Revert, temporary: str
-) -> tuple[str, str]:
-    """Make the stand-in commit on U; return its id and the metarange that the branch is to have."""
-    message = f"Stand-in for {plan.branch} at {plan.head.id}"
-    if not plan.keep:
-        # Recorded before, so that a hook of this merge is answered without a check (D12).
-        context.store.reverts.will_merge(revert.id, plan.target.id)
-        return branches.merge(plan.head.id, temporary, message), plan.target.metarange
-    installed = context.store.installations.files(plan.repository, plan.branch) or {}
-    for kept in plan.keep:
-        if kept.source == "installed":
-            branches.upload(temporary, kept.path, installed[kept.path].encode("utf-8"))
-        elif kept.source == "branch":
-            branches.copy(temporary, kept.path, plan.head.id)
-        else:
-            branches.delete_object(temporary, kept.path)
-    kept_commit = branches.commit(temporary, f"{plan.target.id} with what {plan.branch} keeps")
-    _check_kept(context, plan, kept_commit)
-    stand_in = branches.commit(temporary, message, source_metarange=plan.head.metarange)
-    return stand_in.id, kept_commit.metarange
-
-
-def _check_kept(context: RevertContext, plan: RevertPlan, kept: Commit) -> None:
-    """Refuse when somebody else put something on U: the commit is the target and the kept paths alone."""
-    was = context.listings.of(plan.repository, plan.target, "")
-    is_now = context.listings.of(plan.repository, kept, "")
-    differing = {path for path in {*was, *is_now} if was.get(path) != is_now.get(path)}
-    foreign = differing - {item.path for item in plan.keep}
-    if kept.parents != (plan.target.id,) or foreign:
-        what = f"{min(foreign)} was put on it" if foreign else "a commit was made on it"
-        raise Conflict(
-            f"somebody else wrote to the temporary branch of the revert: {what}; {plan.branch} is untouched",
-            "find out who, then revert again",
+def _undo(bench: Bench, undone: str, wanted: str) -> LakeFSError | None:
+    """Undo a commit on the branch; return what lakeFS said when it did not answer with success (R4)."""
+    plan = bench.plan
+    try:
+        bench.branches.revert(
+            plan.branch, undone, parent_number=1, message=_message(plan), metadata=_metadata(bench, wanted)
         )
+    except LakeFSError as error:
+        return error
+    return None
 
 
-def _undo(
-    context: RevertContext, branches: Branches, plan: RevertPlan, revert: Revert, stand_in: str, wanted: str
-) -> LakeFSError | None:
-    """Undo the stand-in on the branch; return what lakeFS said when it did not answer with success (R4)."""
+def _message(plan: RevertPlan) -> str:
+    target = plan.target.id[:12]
+    said = (
+        f"Undo {target} on {plan.branch}" if plan.way == "commit" else f"Put {plan.branch} back to {target}"
+    )
+    if plan.way == "paths":
+        said = f"Put {len(plan.paths)} paths of {plan.branch} back to {target}"
+    return said + (f": {plan.reason}" if plan.reason else "")
+
+
+def _metadata(bench: Bench, wanted: str) -> dict[str, str]:
+    plan, revert = bench.plan, bench.revert
     metadata = {
         EXPECTED_HEAD: plan.head.id,
         EXPECTED_METARANGE: wanted,
         REVERT_ID: revert.id,
         "gate.from": plan.head.id,
-        "gate.to": plan.target.id,
+        "gate.undone" if plan.way == "commit" else "gate.to": plan.target.id,
         "gate.principal": revert.principal,
         "gate.reason": plan.reason,
     }
-    if context.public_url:
-        metadata[LINK] = f"{context.public_url.rstrip('/')}/reverts/{revert.id}"
-    message = f"Put {plan.branch} back to {plan.target.id[:12]}" + (f": {plan.reason}" if plan.reason else "")
-    try:
-        branches.revert(plan.branch, stand_in, parent_number=1, message=message, metadata=metadata)
-    except LakeFSError as error:
-        return error
-    return None
+    if bench.context.public_url:
+        metadata[LINK] = f"{bench.context.public_url.rstrip('/')}/reverts/{revert.id}"
+    return metadata
+
+
+def _nothing_to_do(plan: RevertPlan) -> str:
+    if plan.way == "commit":
+        return f"{plan.branch} holds nothing of {plan.target.id} any more"
+    return f"{plan.branch} holds the content of {plan.target.id} already"
 
 
 def _noted(revert: Revert, temporary: _Temporary) -> Revert:

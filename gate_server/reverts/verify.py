@@ -87,12 +87,15 @@ def _judge(plan: RevertPlan, revert: Revert, made: Commit, head: Commit, wanted:
             state="failed",
             message=f"{plan.branch} does not hold what was planned: metarange {made.metarange}, not {wanted}",
         )
+    return replace(done, state="verified", message=f"{_done(plan)}; checked by metarange")
+
+
+def _done(plan: RevertPlan) -> str:
     kept = f", {len(plan.keep)} paths kept" if plan.keep else ""
-    return replace(
-        done,
-        state="verified",
-        message=f"{plan.branch} holds the content of {plan.target.id} again{kept}; checked by metarange",
-    )
+    if plan.way == "commit":
+        return f"{plan.branch} is without what {plan.target.id} did{kept}"
+    what = f"below {', '.join(plan.paths)} " if plan.way == "paths" else ""
+    return f"{plan.branch} holds {what}the content of {plan.target.id} again{kept}"
 
 
 def _why(context: RevertContext, plan: RevertPlan, head: Commit, refusal: LakeFSError) -> str:

@@ -129,14 +129,31 @@ reverts = Table(
     Column("to_commit", ID, nullable=False),
     Column("state", String(16), nullable=False),
     Column("temporary_branch", NAME, nullable=False),
-    Column("merged_base", ID, nullable=False),  # the head of the temporary branch that main is merged into
+    # The merge that it announces, so that a hook of it is answered without a check: into which branch, at
+    # which head, of which commit.
+    Column("merged_into", NAME, nullable=False, server_default=""),
+    Column("merged_base", ID, nullable=False),
+    Column("merged_source", ID, nullable=False, server_default=""),
     Column("commit_id", ID, nullable=False),
     Column("reason", Text, nullable=False),
     Column("principal", String(128), nullable=False),
     Column("record", JSON, nullable=False),  # the Revert as answered
+    Column("plan", JSON),  # the RevertPlan, for who asks again with the same key
+    Column("idempotency_key", ID),  # digest of the key and who sent it
+    Column("request_digest", ID, nullable=False, server_default=""),
     Column("created_at", Time, nullable=False),
     Column("finished_at", Time),
-    Index("ix_reverts_open", "repository", "temporary_branch"),
+    Index("ix_reverts_open", "repository", "merged_into"),
+    Index("uq_reverts_idempotency_key", "idempotency_key", unique=True),
+)
+
+revert_leases = Table(
+    "revert_leases",
+    metadata,
+    Column("repository", NAME, primary_key=True),
+    Column("branch", NAME, primary_key=True),
+    Column("revert_id", ID, nullable=False),
+    Column("lease_until", Time, nullable=False),  # by the database's clock
 )
 
 registrations = Table(

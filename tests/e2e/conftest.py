@@ -11,6 +11,7 @@ import pytest
 from local_lakefs.testing import RunningServer, lakefs_server
 from tests.e2e.canaries import CANARIES
 from tests.e2e.harness import HOOK_ENVIRONMENT, Gate, World, running_gate
+from tests.e2e.reverting import context, lakefs, repo, store  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 
 

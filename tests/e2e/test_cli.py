@@ -131,6 +131,7 @@ def test_revert(environment: dict[str, str], world: World) -> None:
     dry = run_gate("revert", world.uri(), "--to", "main~1", "--dry-run", env=environment)
     assert dry.returncode == 0, dry.stderr
     assert "0 added, 1 changed, 1 removed" in dry.stdout
+    assert "3 bytes changed, 3 bytes removed" in dry.stdout
     assert world.main.get_commit().id == bad
 
     done = run_gate(

@@ -20,17 +20,15 @@ from gate_client import (
     NotFound,
     Unauthorized,
 )
+from gate_client.revert_wire import OneRevertBody, RevertAnswer, RevertsBody
 from gate_client.waiver_wire import WaiversBody
 from gate_client.wire import (
     ActivePolicyBody,
     CheckBody,
     ChecksBody,
     HealthBody,
-    OneRevertBody,
     ReadinessBody,
     ReloadedBody,
-    RevertAnswer,
-    RevertsBody,
     RoleName,
     TokensBody,
 )

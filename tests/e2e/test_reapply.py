@@ -162,3 +162,25 @@ def test_the_command_merges_through_the_gate(reverted: Reverted) -> None:
     assert json.loads(done.stdout)["merge_commit"] == reverted.head()
     assert reverted.world.contents("main")[NAME] == GOOD
     assert reverted.gate.run("reapply", uri, "--into", "gone").returncode == 2
+
+
+def test_a_merge_that_was_undone_alone_counts_as_taken_back_until_that_is_undone(reverted: Reverted) -> None:
+    """What came before and after the undone merge does not."""
+
+    def revert(**how: str) -> str:
+        body = {"repository": reverted.world.name, "branch": "main", **how}
+        answer = reverted.gate.api.post("/api/v1/reverts", json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["revert"]["id"])
+
+    alone = reverted.world.branch("alone", alone_dot_txt=b"1")
+    merged = str(alone.merge_into("main"))
+    later = reverted.world.branch("later", later_dot_txt=b"1")
+    later.merge_into("main")
+    undone = revert(commit=merged)
+    for branch in (alone, later):
+        reverted.world.commit(branch, {f"more-{branch.id}.txt": b"2"})
+    assert [reverted.judged(name)[0] for name in ("alone", "later")] == ["FAIL", "PASS"]
+    assert f"partly reverted: merge {merged[:12]}" in reverted.judged("alone")[1]
+    revert(undo=undone)
+    assert reverted.judged("alone")[0] == "PASS"

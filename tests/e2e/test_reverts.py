@@ -5,30 +5,30 @@ Also on a real one when `GATE_TEST_LAKEFS_URL` and its keys are given, as for th
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gate_server.errors import Conflict, CouldNotTell, LakeFSError, NotFound
-from gate_server.lakefs.branches import Branches
-from gate_server.lakefs.client import LakeFS
-from gate_server.lakefs.commits import Commits
-from gate_server.lakefs.listings import Listings
 from gate_server.model import Revert
 from gate_server.reverts import RevertContext, apply_revert, plan_revert, sweep
-from gate_server.setup.gate_files import GUARDS, gate_files
-from gate_server.setup.proof import wait_until_guarded
+from gate_server.setup.gate_files import GUARDS
 from gate_server.store.store import Store, open_store
-from local_lakefs.testing import RunningServer
 from tests.contract.harness import Lakefs, Repository
 from tests.contract.webhooks import Receiver, receiver
 from tests.e2e.faults import BreakingTransport
+from tests.e2e.reverting import (
+    change,
+    context_of,
+    entries,
+    install_guards,
+    revert,
+    temporary_branches,
+)
 
-REAL_URL = os.environ.get("GATE_TEST_LAKEFS_URL", "")
 ANOTHER_REFUSAL = """\
 name: another action
 on:
@@ -43,89 +43,11 @@ hooks:
 """
 
 
-@pytest.fixture(params=["embedded", "real"] if REAL_URL else ["embedded"])
-def lakefs(request: pytest.FixtureRequest) -> Lakefs:
-    """Give a lakeFS."""
-    if request.param == "embedded":
-        server: RunningServer = request.getfixturevalue("server")
-        return Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
-    keys = (os.environ[f"GATE_TEST_LAKEFS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
-    return Lakefs("real", REAL_URL, *keys)
-
-
-@pytest.fixture
-def repo(lakefs: Lakefs) -> Repository:
-    """Give a repository whose main holds two objects."""
-    return lakefs.create_repository(files={"a": "good", "dir/b": "good"})
-
-
-@pytest.fixture
-def store(new_database: Callable[[], str]) -> Iterator[Store]:
-    """Give an empty database."""
-    opened = open_store(new_database())
-    yield opened
-    opened.engine.dispose()
-
-
-def context_of(lakefs: Lakefs, store: Store, **client: object) -> RevertContext:
-    """Return what a gate of its own would revert with: nothing remembered but the store."""
-    way = LakeFS(lakefs.url, lakefs.access_key_id, lakefs.secret_access_key, **client)  # type: ignore[arg-type]
-    return RevertContext(way, Commits(way), Listings(way), store, "http://gate.example")
-
-
-@pytest.fixture
-def context(lakefs: Lakefs, store: Store) -> RevertContext:
-    """Give what a revert works with."""
-    return context_of(lakefs, store)
-
-
 @pytest.fixture(scope="module")
 def webhooks() -> Iterator[Receiver]:
     """Give a receiver of webhooks."""
     with receiver() as running:
         yield running
-
-
-def change(repo: Repository, files: Mapping[str, str | None], branch: str = "main") -> str:
-    """Bring files to `branch` by a merge, None deletes; return the new head."""
-    name = f"change-{os.urandom(4).hex()}"
-    repo.create_branch(name, branch)
-    for path, content in files.items():
-        if content is None:
-            repo.delete(name, path)
-        else:
-            repo.upload(name, path, content)
-    repo.commit(name)
-    merged = repo.merge(name, branch)
-    repo.delete_branch(name)
-    return merged
-
-
-def install_guards(repo: Repository, context: RevertContext) -> dict[str, str]:
-    """Put the guards on main as `gate install` does, without the gate itself; wait until they are heeded."""
-    files = {GUARDS: gate_files("main", "http://x", lua=False, allow_plain_revert=False)[GUARDS]}
-    head = change(repo, files)
-    context.store.installations.record(repo.name, "main", files, head)
-    wait_until_guarded(Branches(context.lakefs, repo.name), "main", False)
-    return files
-
-
-def entries(repo: Repository, ref: str) -> dict[str, tuple[object, ...]]:
-    """Return the whole identity of each object."""
-    keys = ("physical_address", "checksum", "size_bytes", "content_type", "metadata")
-    return {item["path"]: tuple(str(item.get(key)) for key in keys) for item in repo.listing(ref)}
-
-
-def temporary_branches(repo: Repository) -> list[str]:
-    """Return what reverts left."""
-    every = repo.pages("branches", show_hidden=True)
-    return [branch["id"] for branch in every if branch["id"].startswith("gate-revert-")]
-
-
-def revert(context: RevertContext, repo: Repository, to: str, **more: object) -> Revert:
-    """Plan and apply."""
-    plan = plan_revert(context, repo.name, "main", to, **more)  # type: ignore[arg-type]
-    return apply_revert(context, plan, principal="tester")
 
 
 @pytest.mark.parametrize("commits", [1, 12])
@@ -405,7 +327,7 @@ def test_main_that_moves_at_the_last_moment(
 
 
 def test_two_reverts_at_once_never_make_a_state_that_never_was(
-    lakefs: Lakefs, store: Store, context: RevertContext, repo: Repository
+    lakefs: Lakefs, store: Store, context: RevertContext, repo: Repository, tmp_path: Path
 ) -> None:
     install_guards(repo, context)
     targets = [repo.head(), change(repo, {"a": "second", "x": "second"})]
@@ -413,9 +335,13 @@ def test_two_reverts_at_once_never_make_a_state_that_never_was(
     change(repo, {"a": "third", "y": "third"})
     plans = [plan_revert(context, repo.name, "main", target) for target in targets]
     done: list[Revert] = []
+    # Two gates: one knows nothing of the other's lease.
+    stores = [store, open_store(f"sqlite:///{tmp_path / 'another.db'}")]
     threads = [
-        threading.Thread(target=lambda plan=plan: done.append(apply_revert(context_of(lakefs, store), plan)))
-        for plan in plans
+        threading.Thread(
+            target=lambda plan=plan, own=own: done.append(apply_revert(context_of(lakefs, own), plan))
+        )
+        for plan, own in zip(plans, stores, strict=True)
     ]
     for thread in threads:
         thread.start()

@@ -10,7 +10,8 @@ from gate_client.prefect.artifacts import show_branch, show_revert, show_verdict
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
 from gate_client.prefect.retrying import asking, asking_once
 from gate_client.prefect.runs import commit_metadata, commit_page, say
-from gate_client.wire import CheckBody, RevertBody, VerdictBody
+from gate_client.revert_wire import RevertBody
+from gate_client.wire import CheckBody, VerdictBody
 
 REPORT_BUTTON = "::lakefs::Gate::url[url:ui]"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from gate_client import calls
+from gate_client import calls, revert_calls
 from gate_client.errors import (
     Conflict,
     CouldNotTell,
@@ -205,10 +205,11 @@ def of_all(gate: Connection) -> dict[str, Flow[Any]]:
         "check": calls.check(gate, "sales", "import", "main"),
         "get_check": calls.get_check(gate, "c1"),
         "list_checks": calls.list_checks(gate),
-        "plan_revert": calls.plan_revert(gate, "sales", "main", "main~1"),
-        "revert": calls.revert(gate, "sales", "main", "main~1"),
-        "get_revert": calls.get_revert(gate, "r1"),
-        "list_reverts": calls.list_reverts(gate),
+        "plan_revert": revert_calls.plan_revert(gate, "sales", "main", "main~1"),
+        "revert": revert_calls.revert(gate, "sales", "main", "main~1"),
+        "undo_revert": revert_calls.undo_revert(gate, "r1"),
+        "get_revert": revert_calls.get_revert(gate, "r1"),
+        "list_reverts": revert_calls.list_reverts(gate),
         "register_merge": calls.register_merge(gate, "sales", commit, commit),
         "record_installation": calls.record_installation(gate, "sales", "main", {}, commit),
         "create_token": calls.create_token(gate, "ann", ["reader"]),
@@ -220,7 +221,7 @@ def of_all(gate: Connection) -> dict[str, Flow[Any]]:
 
 
 ALL = sorted(of_all(Connection(URL, "token")))
-ONCE = {"revert", "create_token", "readiness"}  # twice is not once; and readiness is what one asks for
+ONCE = {"create_token", "readiness"}  # twice is not once; and readiness is what one asks for
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -231,20 +232,22 @@ def test_what_twice_would_do_twice_is_done_once(name: str) -> None:
     assert (len(played.requests) == 1) is (name in ONCE)
 
 
-@pytest.mark.parametrize("code", ["lakefs", "lakefs_unreachable"])
-def test_a_revert_is_tried_again_where_the_gate_says_that_nothing_was_done(code: str) -> None:
+@pytest.mark.parametrize("code", ["lakefs", "lakefs_unreachable", "could_not_tell"])
+def test_a_revert_is_tried_again_with_the_same_key(code: str) -> None:
     done = {**REVERTED, "revert": {**REVERT, "state": "verified"}}
     played = Played(error(503, code), answer(201, done))
-    found = played.run(calls.revert(played.gate, "sales", "main", "main~1"))
+    found = played.run(revert_calls.revert(played.gate, "sales", "main", "main~1"))
     assert found.revert is not None
     assert found.revert.state == "verified"
-    assert len(played.requests) == 2
+    first, second = played.requests
+    assert first.headers == second.headers
+    assert first.headers["Idempotency-Key"]
 
 
 def test_a_revert_whose_answer_is_lost_is_never_sent_twice() -> None:
     played = Played(LOST, answer(201, REVERTED))
     with pytest.raises(GateUnreachable):
-        played.run(calls.revert(played.gate, "sales", "main", "main~1"))
+        played.run(revert_calls.revert(played.gate, "sales", "main", "main~1"))
     assert len(played.requests) == 1
 
 
@@ -252,7 +255,7 @@ def test_a_revert_whose_answer_is_lost_is_never_sent_twice() -> None:
 def test_a_revert_that_is_not_done_raises_with_what_the_gate_answered(state: str) -> None:
     played = Played(answer(409, {**REVERTED, "revert": {**REVERT, "state": state}}))
     with pytest.raises(NotReverted, match="main moved") as raised:
-        played.run(calls.revert(played.gate, "sales", "main", "main~1"))
+        played.run(revert_calls.revert(played.gate, "sales", "main", "main~1"))
     assert raised.value.answer is not None
     assert raised.value.answer.revert is not None
     assert raised.value.answer.revert.state == state

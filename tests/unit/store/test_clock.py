@@ -34,6 +34,7 @@ ALLOWED = {
     "checks/waiving.py": "expiry of waivers",
     "cli/env.py": "what is said of an environment's end",
     "cli/waive.py": "such as 14d from now",
+    "reverts/apply.py": "when a temporary branch was made, in its name",
     "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",
     "store/records.py": "when somebody asked, and was answered; when something was kept",

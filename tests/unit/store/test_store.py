@@ -276,7 +276,7 @@ def test_only_the_announced_merge_is_the_gates_own(store: Store) -> None:
     store.reverts.open(revert, "gate-revert-r1")
     own = ("repo", "gate-revert-r1", "u", "head")
     assert not store.reverts.is_own_merge(*own)
-    store.reverts.will_merge("r1", "u")
+    store.reverts.will_merge("r1", "gate-revert-r1", "u", "head")
     assert store.reverts.is_own_merge(*own)
     for place in range(4):
         other = [*own]
