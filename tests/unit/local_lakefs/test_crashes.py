@@ -19,12 +19,15 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.contract import rules
 from tests.contract.harness import Json, Lakefs, Repository, success
 from tests.unit.local_lakefs.forked import ACCESS_KEY_ID, SECRET_ACCESS_KEY, STARTED_WITHIN_S, Mortal
 
 CRASHES = int(os.environ.get("GATE_TEST_CRASHES", "200"))
+SERVERS = 4
+"""Each is killed its share of the times: tests that run beside each other."""
 CLIENTS = 3
 MOST_STEPS = 12
 """How many operations are answered at most, all clients together, before the next kill."""
@@ -146,17 +149,19 @@ class Client:
                     read.add(item["physical_address"])
 
 
-def test_kills_at_random_moments_of_random_operations(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(SERVERS))
+def test_kills_at_random_moments_of_random_operations(tmp_path: Path, number: int) -> None:
     seed = os.environ.get("GATE_TEST_SEED") or str(random.randrange(10**6))
     print(f"GATE_TEST_SEED={seed}")  # noqa: T201 - shown where it fails
-    chance = random.Random(seed)
+    seed = f"{seed} {number}"
+    chance, crashes = random.Random(seed), CRASHES // SERVERS
     left_open = done = 0
     with mortal(tmp_path) as (server, lakefs), ThreadPoolExecutor(CLIENTS) as pool:
         clients = []
-        for number in range(CLIENTS):
+        for which in range(CLIENTS):
             repo = lakefs.create_repository()
-            clients.append(Client(repo, random.Random(f"{seed} {number}"), rules.first_state(repo)))
-        for _ in range(CRASHES):
+            clients.append(Client(repo, random.Random(f"{seed} {which}"), rules.first_state(repo)))
+        for _ in range(crashes):
             answered = threading.Semaphore(0)
             working = [pool.submit(client.work, answered) for client in clients]
             for _ in range(chance.randint(0, MOST_STEPS)):
@@ -172,4 +177,4 @@ def test_kills_at_random_moments_of_random_operations(tmp_path: Path) -> None:
         for client in clients:
             client.look_at_all()
         assert sum(len(client.state.commits) for client in clients) > 2 * CLIENTS
-    print(f"{CRASHES} kills, {left_open} operations left open, {done} of them done")  # noqa: T201
+    print(f"{crashes} kills, {left_open} operations left open, {done} of them done")  # noqa: T201
