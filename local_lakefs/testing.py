@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 15
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60
 
 
 @dataclass

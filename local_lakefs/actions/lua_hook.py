@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -196,9 +197,10 @@ class LuaHook:
             timer.cancel()
             children.finish(child)
         if problem is not None:
-            raise HookRefused(
-                f"script ran longer than {self.timeout_s:g}s" if timed_out.is_set() else problem
-            )
+            late = (
+                timed_out.is_set() or child.returncode == -signal.SIGALRM
+            )  # by the server's clock or its own
+            raise HookRefused(f"script ran longer than {self.timeout_s:g}s" if late else problem)
 
 
 def action_table(action_name: str, hook_id: str, run_id: str, event: HookEvent) -> dict[str, Any]:

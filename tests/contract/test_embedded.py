@@ -81,7 +81,7 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, end: signal.
         process = psutil.Process(server.pid)
         for one in [*process.children(recursive=True), process]:
             one.send_signal(end)
-        process.wait(10)
+        process.wait(120)
     with lakefs_server(tmp_path) as server:
         again = Repository(client(server), repo.name)
         assert server.secret_access_key == lakefs.secret_access_key

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,7 +104,7 @@ def test_the_end_leaves_no_process(tmp_path: Path) -> None:
         http.post("/repositories/repo/refs/work/merge/main", json={}).raise_for_status()
         processes = psutil.Process(server.pid).children(recursive=True)
         assert processes
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=120)
     assert alive == []
 
 
@@ -157,7 +157,7 @@ def test_a_signal_to_stop_is_obeyed(tmp_path: Path) -> None:
         assert (ready["url"], ready["pid"]) == (url, process.pid)
         assert httpx.get(f"{url}/healthcheck", trust_env=False).status_code == 204
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(120) == 0
 
 
 def test_it_ends_with_its_starter(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_it_ends_with_its_starter(tmp_path: Path) -> None:
         assert process.poll() is None
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(15) == 0
+        assert process.wait(120) == 0
 
 
 @pytest.mark.parametrize(("claimed", "served"), [(3, b"012"), (200, None)])
@@ -237,14 +237,14 @@ def test_json_of_a_gigabyte_is_refused(server: RunningServer, announced: bool) -
         "content-type: application/json",
         length,
     ]
-    piece = b" " * (1 << 20)
+    # No more than what shows it: an answer may be lost where the server ends a connection before all is read.
+    sent = b"" if announced else 16 * (b"100000\r\n" + b" " * (1 << 20) + b"\r\n") + b"1\r\n \r\n"
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
-        connection.sendall("\r\n".join([*head, "", ""]).encode())
-        with suppress(ConnectionError):  # the server need not wait for the rest
-            for _ in range(17):
-                connection.sendall(piece if announced else b"100000\r\n" + piece + b"\r\n")
-        answer = connection.recv(1 << 16)
+    with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + sent)
+        answer = b""
+        while not answer.endswith(b"}\n") and (more := connection.recv(1 << 16)):
+            answer += more
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"the embedded lakeFS takes no more than 16777216 bytes" in answer
     assert worker.memory_info().rss - before < 100 << 20

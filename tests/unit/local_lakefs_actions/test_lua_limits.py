@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,8 +42,28 @@ def test_a_script_without_end_is_killed(hooks: Hooks, script: str) -> None:
     with pytest.raises(HooksFailed) as caught:
         hooks.lua("print('begun') " + script, timeout="500ms")
     assert "action failed: script ran longer than 0.5s" in str(caught.value)
-    assert hooks.output(caught.value.run_id).startswith("begun\nError: ")
+    # On a busy machine the time may be over before the first line.
+    assert re.match(r"(begun\n)?Error: ", hooks.output(caught.value.run_id))
     assert len(children()) <= 1  # the one that waits for the next hook
+
+
+def test_a_child_whose_own_alarm_rings_first_is_late_as_well(hooks: Hooks) -> None:
+    """It has an alarm of its own, for a server that is gone; on a busy machine that one may be faster."""
+    refused: list[str] = []
+
+    def run() -> None:
+        try:
+            hooks.lua("while true do end", timeout="1h")
+        except HooksFailed as error:
+            refused.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not (running := children()):
+        pass
+    running[0].send_signal(signal.SIGALRM)
+    thread.join(120)
+    assert "script ran longer than 3600s" in refused[0]
 
 
 def test_finalizers_do_not_run_at_the_end(hooks: Hooks) -> None:
@@ -199,7 +220,7 @@ def test_close_ends_running_hooks_and_leaves_no_child(hooks: Hooks) -> None:
     while not children():
         pass
     hooks.service.close()
-    thread.join(30)
+    thread.join(120)
     assert children() == []
     assert "the process of the Lua hook ended before the script did" in refused[0]
     with pytest.raises(HooksFailed, match="the server is ending"):
@@ -226,5 +247,5 @@ def test_a_killed_server_leaves_no_child(tmp_path: Path) -> None:
     finally:
         os.kill(server.pid, signal.SIGKILL)
         server.wait()
-    gone, alive = psutil.wait_procs(running, timeout=30)
+    gone, alive = psutil.wait_procs(running, timeout=120)
     assert (len(gone), alive) == (1, [])
