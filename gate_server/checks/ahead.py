@@ -69,6 +69,7 @@ class LooksAhead:
         self._in_repository = RepositoryPolicies(lakefs, Listings(lakefs), store.policies)
         self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._pauses = _Pauses()
+        self._turn = 0
 
     def __call__(self) -> None:
         """Look once."""
@@ -82,8 +83,10 @@ class LooksAhead:
             self._pauses.failed("", error)
             return
         self._pauses.went_well("")
-        for repository in names:
-            if _looks_at(policy, ahead, repository) and not self._pauses.holds(repository):
+        names = [name for name in names if _looks_at(policy, ahead, name)]
+        self._turn = (self._turn + 1) % max(len(names), 1)  # one that has much to ask for is not always first
+        for repository in (*names[self._turn :], *names[: self._turn]):
+            if not self._pauses.holds(repository):
                 try:
                     self._look(policy, ahead, repository)
                 except GateError as error:  # one that is broken, or forbidden, harms no other

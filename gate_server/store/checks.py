@@ -280,7 +280,7 @@ class Checks:
             taken_s = (finished_at - (check.started_at or check.created_at)).total_seconds()
             ended = query.values(finished_at=finished_at, duration_s=max(taken_s, 0.0))
             written = connection.execute(ended).rowcount == 1
-            if written:
+            if written and not check.ahead:  # nobody was told it: whoever asks for it is, by an entry of his
                 _to_ledger(connection, check, verdict)
         return written
 

@@ -179,6 +179,21 @@ def test_no_more_than_some_wait_at_a_time(outlook: Outlook, world: World) -> Non
     assert outlook.store.ahead.waiting() == 3
 
 
+def test_each_repository_has_its_turn(outlook: Outlook, world: World) -> None:
+    """One whose branches are many is not always before the other."""
+    other = World(world.server)
+    for place in (world, other):
+        place.commit(place.main, {"lakefs_test_main.csv": GOOD})
+        for number in range(MOST_WAITING + 3):
+            place.branch(f"import-{number}", **{f"lakefs_test_{number}_dot_csv": GOOD})
+    rule = Rule("r", ("*.csv",), "s", Format("csv"), repositories=(other.name, world.name))
+    outlook.policy = Policy((rule,), {}, ahead=Ahead(branches=("import-*",)), digest="p")
+    for _ in range(2):
+        outlook.look()
+        outlook.judge_all()
+    assert {check.repository for check in outlook.store.checks.listed()} == {world.name, other.name}
+
+
 def test_one_repository_that_is_wrong_harms_no_other(outlook: Outlook, world: World) -> None:
     other = World(world.server)
     other.commit(other.main, {"_lakefs_gate/gate.yaml": b"version: 1\nrules: no list\n"})

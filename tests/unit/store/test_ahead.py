@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gate_server.model import Candidate, Commit, Evaluation, Outcome, Plan, Verdict
+from gate_server.store.records import Answer
 from gate_server.store.store import Store
 
 LEASE_S = 60.0
@@ -83,6 +84,15 @@ def test_a_prediction_that_could_not_tell_is_asked_anew(store: Store) -> None:
     store.checks.create(CANDIDATE, "b", "p", ahead=True)
     judge(store, reusable=False)
     assert store.checks.known(CANDIDATE, "p") is None
+
+
+def test_the_record_holds_what_somebody_was_told(store: Store) -> None:
+    """What the gate looks at by itself may be much, and the record is never pruned."""
+    check = store.checks.create(CANDIDATE, "b", "p", ahead=True)
+    judge(store)
+    assert list(store.ledger.entries()) == []
+    store.asks.create("api", "ann", {}, check.id, Answer(200, "PASS", "fine"))
+    assert [entry.kind for entry in store.ledger.entries()] == ["ask.answered"]
 
 
 def test_what_was_looked_at_is_told_by_both_heads_and_the_policy(store: Store) -> None:
