@@ -238,7 +238,7 @@ def test_json_of_a_gigabyte_is_refused(server: RunningServer, announced: bool) -
         length,
     ]
     # No more than what shows it: an answer may be lost where the server ends a connection before all is read.
-    sent = b"" if announced else 16 * (b"100000\r\n" + b" " * (1 << 20) + b"\r\n") + b"1\r\n \r\n"
+    sent = b"" if announced else 16 * (b"100000\r\n" + b" " * (1 << 20) + b"\r\n") + b"1\r\n \r\n0\r\n\r\n"
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + sent)
