@@ -31,8 +31,10 @@ from gate_server.app import (
 )
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.ahead import LooksAhead
+from gate_server.checks.watching import Watcher
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
+from gate_server.model import Policy
 from gate_server.policy.document import PolicyErrors
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.sweep import sweep
@@ -161,15 +163,20 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
             raise PolicyErrors(findings)
     reverts = make_revert_context(lakefs, store, settings)
     asks_by = kept
-    ahead = []
+    by_policy = []
     if asks_by is not None:  # a worker alone asks by no policy
-        looks = LooksAhead(lakefs, store, lambda: policies.of(asks_by.read_text(encoding="ascii")))
-        ahead.append(Duty("ahead", looks, settings.ahead_every_s))
+
+        def active() -> Policy:
+            return policies.of(asks_by.read_text(encoding="ascii"))
+
+        watcher = Watcher(lakefs, store, active, runner.evaluate)
+        by_policy.append(Duty("ahead", LooksAhead(lakefs, store, active), settings.ahead_every_s))
+        by_policy.append(Duty("watch", watcher, settings.watch_every_s))
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,
         duties=[
-            *ahead,
+            *by_policy,
             Duty("upkeep", lambda: _keep_up(reverts, settings), UPKEEP_EVERY_S, shared=False),
             # Somebody waits for a reload.
             Duty("policies", policies.look_at_new, POLICIES_EVERY_S, shared=False),

@@ -85,6 +85,8 @@ class Settings(BaseSettings):
         What `gate worker --check` holds its check by; it takes a lease itself, with `api_token`, without.
     ahead_every_s
         How long after one look ahead of merges the next one comes, where the policy says ``ahead:``, seconds.
+    watch_every_s
+        How often the heads of watched branches are looked for.
     waiver_days
         The farthest end of a waiver that is made now.
     revert_keep
@@ -122,6 +124,7 @@ class Settings(BaseSettings):
     elsewhere_wait_s: Annotated[float, Field(gt=0)] = 3600.0
     lease_token: SecretStr | None = None
     ahead_every_s: Annotated[float, Field(gt=0)] = 10.0
+    watch_every_s: Annotated[float, Field(gt=0)] = 10.0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     revert_keep: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
     keep_days: Annotated[float, Field(gt=0)] = 90.0

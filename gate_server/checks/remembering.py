@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gate_server.model import Check, Evaluation, Outcome, Plan, Problem, Verdict
-from gate_server.policy.decide import could_not_tell
+from gate_server.policy.decide import answer, could_not_tell
+from gate_server.reports.wording import visible
 from gate_server.store.checks import Checks
+from gate_server.store.records import Answer
 from gate_server.telemetry import metrics
 
 
@@ -41,6 +43,15 @@ def remember(
         done = checks.get(check.id) if duration_s is None else None
         _count(verdict, duration_s or (done and done.duration_s) or 0.0)
     return written
+
+
+def answer_of(verdict: Verdict) -> Answer:
+    """Return what is recorded of an answer."""
+    # What a worker elsewhere told may hold what no database keeps as text.
+    waived_by = tuple(
+        dict.fromkeys(visible(reason.waived_by) for reason in verdict.reasons if reason.waived_by)
+    )
+    return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary), waived_by)
 
 
 def give_up(checks: Checks, check: Check, problem: Problem) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.policies import kept_policy
+from gate_server.checks.remembering import answer_of
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, NotFound
 from gate_server.lakefs.candidates import candidate_of_event, predict
@@ -18,8 +19,7 @@ from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.lakefs.listings import Listings
 from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
-from gate_server.policy.decide import answer, could_not_tell, decide
-from gate_server.reports.wording import visible
+from gate_server.policy.decide import could_not_tell, decide
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -113,7 +113,7 @@ class CheckService:
     def answered(self, asked: Asked, verdict: Verdict | None) -> None:
         """Record what an ask was answered; None is "still running"."""
         if asked.verdict is None:
-            said = _answer(verdict) if verdict else Answer(503, "", "still running")
+            said = answer_of(verdict) if verdict else Answer(503, "", "still running")
             self.store.asks.answered(asked.ask_id, said)
 
     def get(self, check_id: str) -> Check:
@@ -212,7 +212,7 @@ class CheckService:
         policy: Policy | None = None,
     ) -> Asked:
         # A verdict that is known at once is recorded with its ask: one write, not two.
-        said = _answer(verdict) if verdict else None
+        said = answer_of(verdict) if verdict else None
         check_id = check.id if check else None
         details = {**details, "request_id": request_id()}
         ask_id = None
@@ -222,11 +222,3 @@ class CheckService:
         note(ask=ask_id, check=check_id or "", known=int(verdict is not None))
         log.info("asked", ask=ask_id, check=check_id, known=verdict is not None)
         return Asked(ask_id, check, verdict, policy)
-
-
-def _answer(verdict: Verdict) -> Answer:
-    # What a worker elsewhere told may hold what no database keeps as text.
-    waived_by = tuple(
-        dict.fromkeys(visible(reason.waived_by) for reason in verdict.reasons if reason.waived_by)
-    )
-    return Answer(answer(verdict)[0], verdict.outcome.value, visible(verdict.summary), waived_by)

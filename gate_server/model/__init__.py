@@ -26,6 +26,7 @@ from gate_server.model.rules import (
     Rule,
     Suite,
     Waiver,
+    Watch,
 )
 from gate_server.model.versions import (
     Candidate,
@@ -84,6 +85,7 @@ __all__ = [
     "Token",
     "Verdict",
     "Waiver",
+    "Watch",
     "Way",
     "digest",
     "dump",

@@ -17,6 +17,7 @@ STRICT = ConfigDict(extra="forbid")
 # The one expectation that also reads the destination.
 COMPARES = "expect_table_row_count_ratio_to_destination_to_be_between"
 
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -178,6 +179,39 @@ class Ahead:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Rules that are held against all that a branch holds, not only against what a merge changes.
+
+    Parameters
+    ----------
+    rules
+        Their names; all that are for the branch where there are none.
+    after_merge
+        Whether to look at each new head.
+    every
+        Also, or instead, at intervals, such as ``30m``, ``1h`` or ``1d``.
+    on_fail
+        ``alert``: record, log and metric.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
+    rules: tuple[Name, ...] = ()
+    after_merge: bool = True
+    every: Annotated[str, Field(pattern=r"^([1-9]\d{0,4}[mhd])?$")] = ""
+    on_fail: Literal["alert"] = "alert"
+    line: int = 0
+
+    @property
+    def every_s(self) -> float | None:
+        """The interval, seconds; None where there is none."""
+        return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
+
+
+@dataclass(frozen=True)
 class Suite:
     """A suite as its file says it: Great Expectations' JSON. ``lines`` are those of its expectations."""
 
@@ -212,6 +246,7 @@ class Policy:
     unmatched: Consequence = "pass"
     waivers: tuple[Waiver, ...] = ()
     ahead: Ahead | None = None
+    watch: tuple[Watch, ...] = ()
     path: str = ""
     in_repository: str = ""
     digest: str = ""

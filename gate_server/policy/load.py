@@ -11,14 +11,28 @@ from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from gate_server.errors import ConfigError
-from gate_server.model import COMPARES, Ahead, Format, Limits, Policy, Rule, Suite, Waiver, digest, dump, load
+from gate_server.model import (
+    COMPARES,
+    Ahead,
+    Format,
+    Limits,
+    Policy,
+    Rule,
+    Suite,
+    Waiver,
+    Watch,
+    digest,
+    dump,
+    load,
+)
 from gate_server.policy.document import PolicyErrors, line_of, parse, plain
 from gate_server.policy.globs import is_pattern
+from gate_server.policy.watches import wrong_watches
 
 Read = Callable[[str], bytes]
 ReadSuite = Callable[[str, str, str], Suite]
 
-TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "ahead", "defaults")
+TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "watch", "ahead", "defaults")
 MAY_DEFAULT = (
     "repositories",
     "branches",
@@ -73,8 +87,14 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
             )
         )
     ]
+    watch = [
+        item
+        for index, node in enumerate(_items(document, "watch"))
+        if (item := _build(Watch, name, node, line_of(document["watch"], index), f"watch[{index}]", findings))
+    ]
     _check_names(name, rules, waivers, findings)
     ahead = _ahead(name, document, findings)
+    findings += wrong_watches(name, watch, rules)
     suites = _suites(name, rules, read, read_suite, findings)
     findings += [
         f"{name}:{rule.line}: rule {rule.name}: `reference:` is for suites with {COMPARES}"
@@ -90,6 +110,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         unmatched=document.get("unmatched", "pass"),
         waivers=tuple(waivers),
         ahead=ahead,
+        watch=tuple(watch),
         path=name,
         in_repository=in_repository,
     )
@@ -109,9 +130,9 @@ def policy_digest(policy: Policy) -> str:
     waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
     suites = {name: suite.digest for name, suite in policy.suites.items()}
     later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
-    return digest(
-        "policy-2", rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository, *later
-    )
+    watch = [[dump(replace(item, line=0)) for item in policy.watch]] if policy.watch else []
+    says = (rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository, *later, *watch)
+    return digest("policy-2", *says)
 
 
 def _read(path: str, read: Read, what: str) -> bytes:
@@ -157,7 +178,7 @@ def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
     for key, choices in (("judge", ("result", "source")), ("unmatched", ("pass", "warn", "fail"))):
         if key in document and document[key] not in choices:
             findings.append(f"{name}:{line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
-    for key in ("rules", "waivers"):
+    for key in ("rules", "waivers", "watch"):
         if key in document and not isinstance(document[key], CommentedSeq):
             findings.append(f"{name}:{line_of(document, key)}: {key}: a list is needed")
     if "rules" not in document:
@@ -243,7 +264,8 @@ def _build(
         findings.append(f"{name}:{line_of(node, 'line')}: {where}: {_unknown('line', known)}")
         return None
     data = {**(defaults or {}), **plain(node)}
-    for key in ("repositories", "branches", "paths", "required", "into"):
+    lists = ("repositories", "branches", "paths", "required", "into", *(("rules",) if kind is Watch else ()))
+    for key in lists:
         if isinstance(data.get(key), str):
             data[key] = [data[key]]
     try:

@@ -66,6 +66,11 @@ class CheckReport:
         return self.tone == "running"
 
     @property
+    def is_look(self) -> bool:
+        """Whether a watch looked at what a branch holds."""
+        return self.check.source_commit == self.check.base_commit
+
+    @property
     def is_prediction(self) -> bool:
         """Whether no merge was under way: somebody asked ahead."""
         return not self.check.judged_commit
@@ -121,7 +126,7 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
         check=check,
         tone=TONES[verdict.outcome],
         headline=HEADLINES[verdict.outcome],
-        effect=_effect(verdict, is_prediction=not check.judged_commit),
+        effect=_effect(check, verdict),
         sentence=_sentence(check, verdict),
         findings=tuple(_finding(check, reason) for reason in verdict.reasons[:MOST_SHOWN]),
         remarks=tuple(_finding(check, reason) for reason in verdict.reports[:MOST_SHOWN]),
@@ -134,9 +139,11 @@ def check_report(check: Check, verdict: Verdict | None) -> CheckReport:
     )
 
 
-def _effect(verdict: Verdict, *, is_prediction: bool) -> str:
+def _effect(check: Check, verdict: Verdict) -> str:
     """Return what the verdict means for the merge."""
-    would = "would be" if is_prediction else "is"
+    if check.source_commit == check.base_commit:
+        return f"This is what {check.destination} holds: a watch looked at all of it, nothing is merged."
+    would = "is" if check.judged_commit else "would be"
     if verdict.outcome is Outcome.FAIL:
         return f"The merge {would} refused."
     if verdict.outcome is Outcome.ERROR:

@@ -22,7 +22,7 @@ from gate_server.store.times import now
 KEYS_A_QUERY = 1000
 NAME_CHARS = 1024  # as the tables have it
 FULL_ID = re.compile("[0-9a-f]{64}")
-Kind = Literal["hook", "api", "cli", "ahead"]
+Kind = Literal["hook", "api", "cli", "ahead", "watch"]
 
 
 @dataclass(frozen=True)
@@ -220,6 +220,13 @@ class Installations:
                 principal=principal,
                 content={"files": {path: _digest(text) for path, text in files.items()}},
             )
+
+    def places(self) -> list[tuple[str, str]]:
+        """Return the repositories and branches that the gate was installed on."""
+        place = installations.c.repository, installations.c.branch
+        query = select(*place).order_by(*place)
+        with reading(self._engine) as connection:
+            return [(row.repository, row.branch) for row in connection.execute(query)]
 
     def files(self, repository: str, branch: str) -> dict[str, str] | None:
         """Return the installed files, None where this gate knows of no installation."""

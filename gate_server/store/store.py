@@ -17,6 +17,7 @@ from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
 from gate_server.store.tokens import Tokens
 from gate_server.store.waivers import Waivers
+from gate_server.store.watches import Watches
 from gate_server.store.workers import Workers
 
 
@@ -35,6 +36,7 @@ class Store:
     reverts: Reverts
     tokens: Tokens
     waivers: Waivers
+    watches: Watches
     workers: Workers
     duties: Duties
     ledger: Ledger
@@ -64,6 +66,7 @@ def open_store(database_url: str) -> Store:
         Reverts(engine),
         Tokens(engine),
         Waivers(engine),
+        Watches(engine),
         Workers(engine),
         Duties(engine),
         Ledger(engine),

@@ -77,7 +77,7 @@ asks = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("check_id", ID, nullable=True),  # no foreign key: an ask outlives its check
-    Column("kind", String(16), nullable=False),  # hook, api, cli
+    Column("kind", String(16), nullable=False),  # hook, api, cli, watch
     Column("principal", String(128), nullable=False),
     Column("event", JSON, nullable=False),
     Column("status", Integer),
@@ -193,6 +193,20 @@ waivers = Table(
     Column("ended_by", String(128), nullable=False),
     Column("ended_at", Time),
     Index("ix_waivers_repository", "repository"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("repository", NAME, primary_key=True),
+    Column("branch", NAME, primary_key=True),
+    Column("commit_id", ID, nullable=False),  # the head that was looked at last
+    Column("policy_digest", ID, nullable=False),
+    Column("outcome", String(8), nullable=False),
+    Column("check_id", ID, nullable=False),
+    Column("looked_at", Time, nullable=False),
+    Column("passed_commit", ID, nullable=False),  # the last head that was looked at and in order; or empty
 )
 
 tokens = Table(

@@ -263,3 +263,38 @@ def test_looking_ahead_is_a_part_of_the_policy() -> None:
     assert policy.ahead is not None
     assert (policy.ahead.branches, policy.ahead.pull_requests, policy.ahead.into) == (("import-*",), True, ())
     assert len({policy.digest, read(GOOD).digest, read(f"{GOOD}ahead: {{}}\n").digest}) == 3
+
+
+def test_a_watch_is_read_and_is_a_part_of_the_digest_where_there_is_one() -> None:
+    plain = read(GOOD)
+    watched = read(GOOD + "watch:\n  - {name: whole, rules: orders, every: 1h}\n")
+    assert (watched.watch[0].rules, watched.watch[0].every_s) == (("orders",), 3600)
+    assert plain.digest != watched.digest
+    assert plain.digest == read(GOOD + "watch: []\n").digest
+    never = watched.watch[0].__class__("all")
+    assert (never.after_merge, never.every_s, never.rules) == (True, None, ())
+
+
+@pytest.mark.parametrize(
+    ("watch", "said"),
+    [
+        ("{name: a, rules: [order]}", "there is no rule order"),
+        ("{name: a, after_merge: false}", "it never looks"),
+        ("{name: a, every: hourly}", "watch[0].every"),
+        ("{name: a, every: 0h}", "watch[0].every"),
+        ("{name: a, on_fail: shrug}", "watch[0].on_fail"),
+        ("{name: a, branches: ['[z-a]']}", "is no pattern"),
+        ("{name: a, rule: orders}", "`rule` is unknown: did you mean `rules`?"),
+        ("{rules: orders}", "`name` is needed"),
+    ],
+)
+def test_a_wrong_watch(watch: str, said: str) -> None:
+    (found,) = findings(f"{GOOD}watch:\n  - {watch}\n")
+    assert found.startswith("p/gate.yaml:17: ")
+    assert said in found
+
+
+def test_two_watches_of_one_name_and_one_of_a_rule_that_runs_elsewhere() -> None:
+    away = GOOD.replace("    enforcement: warn", "    runs: elsewhere")
+    found = findings(away + "watch:\n  - {name: a, rules: orders}\n  - {name: a}\n")
+    assert ["runs elsewhere" in found[0], "the name is taken" in found[1]] == [True, True]

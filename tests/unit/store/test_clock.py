@@ -32,6 +32,7 @@ ALLOWED = {
     "checks/lent.py": "expiry of waivers",
     "checks/service.py": "expiry of waivers",
     "checks/waiving.py": "expiry of waivers",
+    "checks/watching.py": "expiry of waivers",
     "cli/env.py": "what is said of an environment's end",
     "cli/waive.py": "such as 14d from now",
     "reverts/apply.py": "when a temporary branch was made, in its name",

@@ -1,0 +1,233 @@
+"""Watches: a policy's rules held against all that a branch holds, after each merge or at intervals.
+
+A look is no merge: nothing is let through by it, and no merge is ever answered by it. What was evaluated
+before, by a merge or an earlier look, comes from the cache, so a look again costs what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from gate_server.checks.judge import Evaluator
+from gate_server.checks.remembering import answer_of
+from gate_server.checks.repository_policies import RepositoryPolicies
+from gate_server.engine.version import ENGINE_VERSION
+from gate_server.errors import GateError, NotFound
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.commits import Commits
+from gate_server.lakefs.listings import Listings
+from gate_server.model import (
+    Candidate,
+    Change,
+    ChangeKind,
+    Changes,
+    Commit,
+    Evaluation,
+    EvaluationTask,
+    Outcome,
+    Plan,
+    Policy,
+    Problem,
+    Rule,
+    StoredObject,
+    Verdict,
+    Watch,
+)
+from gate_server.policy.decide import could_not_tell, decide
+from gate_server.policy.globs import literal_prefix
+from gate_server.policy.plan import applied_rules, make_plan
+from gate_server.policy.watches import watched_rules
+from gate_server.store.store import Store
+from gate_server.store.times import now
+from gate_server.store.watches import Look
+from gate_server.telemetry import metrics
+
+AGAIN_AFTER_S = 60.0  # what could not be told is looked at again
+PRINCIPAL = "watch"
+GOOD = (Outcome.PASS, Outcome.WARN)
+
+log = structlog.get_logger()
+
+
+class Watcher:
+    """Does what is due of a policy's watches.
+
+    The branches are those that the gate was installed on, and those that a watch names without a pattern.
+
+    Parameters
+    ----------
+    active
+        Gives the policy that is asked by now.
+    evaluate
+        What reads the data, in a child that can be killed.
+    """
+
+    def __init__(
+        self, lakefs: LakeFS, store: Store, active: Callable[[], Policy], evaluate: Evaluator
+    ) -> None:
+        self._store = store
+        self._active = active
+        self._evaluate = evaluate
+        self._commits = Commits(lakefs)
+        self._listings = Listings(lakefs)
+        self._in_repository = RepositoryPolicies(lakefs, self._listings, store.policies)
+
+    def __call__(self) -> None:
+        """Look at each branch where a look is due; what goes wrong at one does not keep from the others."""
+        active = self._active()
+        for repository, branch in sorted(
+            set(self._store.installations.places()) | set(named_branches(active))
+        ):
+            try:
+                self._look_at_branch(active, repository, branch)
+            except GateError as error:
+                log.warning(
+                    "watch could not look", repository=repository, branch=branch, reason=error.message
+                )
+
+    def _look_at_branch(self, active: Policy, repository: str, branch: str) -> None:
+        if not active.watch and not active.in_repository:
+            return
+        try:
+            head = self._commits.head(repository, branch)
+        except NotFound:
+            return  # deleted, or not there yet
+        policy = self._in_repository.governing(repository, branch, head, active)
+        for watch in policy.watch:
+            rules = watched_rules(policy, watch, repository, branch)
+            last = self._store.watches.last(watch.name, repository, branch)
+            if rules and is_due(watch, last, head, policy):
+                self._look(watch, replace(policy, rules=rules), repository, branch, head, last)
+
+    def _look(
+        self, watch: Watch, policy: Policy, repository: str, branch: str, head: Commit, last: Look | None
+    ) -> None:
+        candidate = Candidate(repository, branch, head, None, head)
+        plan: Plan | None = None
+        evaluations: Mapping[int, Evaluation] = {}
+        failure: Problem | None = None
+        try:
+            changes = self._everything(policy, repository, branch, head)
+            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION)
+            evaluations = self._evaluations(repository, plan, policy)
+            verdict = decide(
+                plan, evaluations, policy, now(), self._store.waivers.holding(repository, branch)
+            )
+        except GateError as error:
+            failure = Problem(error.code, error.message, error.hint)
+            verdict = could_not_tell(failure)
+        check_id = self._record(watch, policy, candidate, verdict, plan, evaluations, failure)
+        self._store.watches.looked(
+            watch.name,
+            repository,
+            branch,
+            commit_id=head.id,
+            policy_digest=policy.digest,
+            outcome=verdict.outcome.value,
+            check_id=check_id,
+            passed=verdict.outcome in GOOD,
+        )
+        metrics.watched.labels(watch.name, verdict.outcome.value).inc()
+        tell = log.info if verdict.outcome in GOOD else log.error
+        tell(
+            "watched",
+            watch=watch.name,
+            repository=repository,
+            branch=branch,
+            head=head.id,
+            outcome=verdict.outcome.value,
+            summary=verdict.summary,
+            check=check_id,
+            was=last.outcome if last else "",
+        )
+
+    def _everything(self, policy: Policy, repository: str, branch: str, head: Commit) -> Changes:
+        """Return all that the head holds under the rules, as if it was new.
+
+        What is compared with the destination is compared with what the branch held one commit before, as it
+        was when that was judged.
+        """
+        prefixes = applied_rules(policy, repository, branch).prefixes
+        result = self._listed(repository, head, prefixes)
+        base: dict[str, StoredObject] = {}
+        if head.parents and any(policy.suites[rule.suite].compares for rule in policy.rules):
+            base = self._listed(repository, self._commits.get(repository, head.parents[0]), prefixes)
+        every = tuple(Change(path, ChangeKind.ADDED, None, item) for path, item in sorted(result.items()))
+        return Changes(under_rules=every, result=result, base=base)
+
+    def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
+        return {
+            path: StoredObject(path, identity, commit.id)
+            for prefix in prefixes
+            for path, identity in self._listings.of(repository, commit, prefix).items()
+        }
+
+    def _evaluations(self, repository: str, plan: Plan, policy: Policy) -> dict[int, Evaluation]:
+        rules: dict[str, Rule] = {rule.name: rule for rule in policy.rules}
+        kept = self._store.evaluations
+        cached = kept.find([item.key for item in plan.obligations if item.key])
+        found = {item.number: cached[item.key] for item in plan.obligations if item.key in cached}
+        tasks = [
+            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
+            for item in plan.obligations
+            if item.number not in found
+        ]
+        for task, evaluation in zip(tasks, self._evaluate(repository, tasks), strict=True):
+            kept.keep(task.obligation.key, evaluation)
+            found[task.obligation.number] = evaluation
+        return found
+
+    def _record(
+        self,
+        watch: Watch,
+        policy: Policy,
+        candidate: Candidate,
+        verdict: Verdict,
+        plan: Plan | None,
+        evaluations: Mapping[int, Evaluation],
+        failure: Problem | None,
+    ) -> str:
+        """Keep a check for its page, and the ask; nothing finds them as a merge's verdict."""
+        checks = self._store.checks
+        check = checks.create(candidate, f"watch {watch.name}", policy.digest, worker=PRINCIPAL)
+        checks.finish(
+            check,
+            verdict=verdict,
+            plan=plan,
+            evaluations=evaluations,
+            failure=failure,
+            reusable=False,
+            lakefs_calls=0,
+        )
+        # Not as `commit_id`: to the record that says that the commit was judged as it came in.
+        event = {
+            "watch": watch.name,
+            "repository": candidate.repository,
+            "destination": candidate.destination,
+            "head": candidate.base.id,
+        }
+        self._store.asks.create("watch", PRINCIPAL, event, check.id, answer_of(verdict))
+        return check.id
+
+
+def is_due(watch: Watch, last: Look | None, head: Commit, policy: Policy) -> bool:
+    """Whether a watch is to look at a branch with this head again, after its last look."""
+    if last is None or last.policy_digest != policy.digest:
+        return True
+    if last.outcome == Outcome.ERROR.value:
+        return last.age_s >= AGAIN_AFTER_S
+    if watch.after_merge and last.commit_id != head.id:
+        return True
+    return watch.every_s is not None and last.age_s >= watch.every_s
+
+
+def named_branches(policy: Policy) -> Iterable[tuple[str, str]]:
+    """Return the branches that watches name without a pattern, each with its repository."""
+    for watch in policy.watch:
+        for repository in watch.repositories:
+            for branch in watch.branches:
+                if literal_prefix(repository) == repository and literal_prefix(branch) == branch:
+                    yield repository, branch
