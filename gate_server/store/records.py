@@ -221,13 +221,6 @@ class Installations:
                 content={"files": {path: _digest(text) for path, text in files.items()}},
             )
 
-    def places(self) -> list[tuple[str, str]]:
-        """Return the repositories and branches that the gate was installed on."""
-        place = installations.c.repository, installations.c.branch
-        query = select(*place).order_by(*place)
-        with reading(self._engine) as connection:
-            return [(row.repository, row.branch) for row in connection.execute(query)]
-
     def files(self, repository: str, branch: str) -> dict[str, str] | None:
         """Return the installed files, None where this gate knows of no installation."""
         query = select(installations.c.files).where(
