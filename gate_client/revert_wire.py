@@ -127,6 +127,7 @@ class RevertBody(Answered):
     way: RevertWay = "state"
     paths: list[str] = Field(default_factory=list)
     undoes: str = ""
+    is_whole: bool = False
 
 
 class RevertAnswer(Answered):

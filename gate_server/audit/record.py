@@ -20,9 +20,12 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
     unverified.
     """
     made = next((entry for entry in reversed(entries) if _is_revert(entry)), None)
-    if made is not None:
-        # Where it took back less than all, or nobody looked, it vouches for nothing but itself.
-        return Step(commit, State.REVERT, revert=made.subject, took=_taken_back(made))
+    took = _taken_back(made) if made else None
+    revert = made.subject if made else ""
+    if took is not None and took.is_exact:
+        return Step(commit, State.REVERT, revert=revert, took=took)
+    # A revert that took back less than all, or that nobody saw the end of, may be a state that never was: it
+    # vouches for nothing, and is judged like any other.
     said = [
         entry
         for entry in entries
@@ -31,7 +34,7 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
         and entry.content["outcome"] in DECIDED
     ]
     if not said:
-        return Step(commit, State.UNVERIFIED)
+        return Step(commit, State.UNVERIFIED, revert=revert, took=took)
     last = said[-1]
     outcome, by_hook = last.content["outcome"], last.content["kind"] == "hook"
     if outcome == Outcome.FAIL.value or (by_hook and last.content["status"] != ALLOWED):
@@ -40,7 +43,7 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
         state = State.WAIVED
     else:
         state = State.JUDGED if by_hook else State.JUDGED_AFTERWARDS
-    return Step(commit, state, ask=last.subject, check=last.content["check"] or "", outcome=outcome)
+    return Step(commit, state, last.subject, last.content["check"] or "", outcome, revert=revert, took=took)
 
 
 def _is_revert(entry: Entry) -> bool:

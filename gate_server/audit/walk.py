@@ -94,6 +94,7 @@ def audit(
         )
     entries = context.store.ledger.of_commits(repository, branch, [commit.id for commit in commits])
     steps = [step_of(commit, entries.get(commit.id, ())) for commit in commits]
+    steps = [_placed(context, repository, step, commits) for step in steps]
     if is_whole:
         steps[-1] = Step(commits[-1], State.INSTALLED)
     return Audit(
@@ -117,6 +118,19 @@ def _line(
     if not found or found[0].id != head.id:
         raise CouldNotTell(f"lakeFS does not give the log of {head.id}", "try again")
     return found
+
+
+def _placed(context: RevertContext, repository: str, step: Step, commits: Sequence[Commit]) -> Step:
+    """Return `step` with what it took back placed: on the line, below it, or, vouching for nothing, aside."""
+    took = step.took
+    if took is None or took.kind != "to" or any(commit.id == took.target for commit in commits):
+        return step
+    oldest = commits[-1].id
+    below = context.commits.first_parents(repository, oldest, stop_at=took.target)
+    if any(commit.id == took.target for commit in below):
+        return replace(step, took=replace(took, kind="before"))
+    state = State.UNVERIFIED if step.state is State.REVERT else step.state
+    return replace(step, state=state, took=replace(took, is_exact=False))
 
 
 def _with_arrivals(context: RevertContext, repository: str, branch: str, steps: Sequence[Step]) -> list[Step]:

@@ -99,7 +99,7 @@ class Revert:
     """What a revert did.
 
     ``to_commit`` is the plan's target, as its way says. ``commit_id`` is empty when there was nothing to
-    change.
+    change. ``is_whole``: no path of the branch's own data was to be kept as it was.
     """
 
     id: str
@@ -117,3 +117,4 @@ class Revert:
     way: Way = "state"
     paths: tuple[str, ...] = ()
     undoes: str = ""
+    is_whole: bool = False

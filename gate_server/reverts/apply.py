@@ -15,6 +15,7 @@ from gate_server.lakefs.branches import Branches
 from gate_server.model import Revert, RevertPlan
 from gate_server.reverts.building import Bench, build, starts_at
 from gate_server.reverts.context import RevertContext
+from gate_server.reverts.gate_files import is_gate_file
 from gate_server.reverts.lease import Lease
 from gate_server.reverts.past_actions import are_unreadable, build_past_actions, merge_past_actions
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID, moved, settle
@@ -86,6 +87,7 @@ def apply_revert(
         way=plan.way,
         paths=plan.paths,
         undoes=plan.undoes,
+        is_whole=plan.way != "paths" and all(is_gate_file(item.path) for item in plan.keep),
     )
     temporary = _Temporary(temporary_name(revert.id))
     reverts = context.store.reverts

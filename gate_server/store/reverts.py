@@ -228,6 +228,8 @@ def _to_ledger(connection: Connection, kind: str, revert: Revert) -> None:
         content={
             "from": revert.from_commit,
             "to": revert.to_commit,
+            "way": revert.way,
+            "is_whole": revert.is_whole,
             "state": revert.state,
             "reason": revert.reason,
             "message": revert.message,
