@@ -1,15 +1,15 @@
 """What reverts took out of a branch, and who would bring only a part of it again (R9).
 
 After a merge was taken back, merging the same branch again brings only what is new on it, as in Git: lakeFS
-counts the merge as made. A revert's commit holds what its target held, so a branch's first-parent line has
-parts that count no more; a merge there, whose source a candidate's own line still holds, is missing.
+counts the merge as made. Going up a branch's first-parent line, a revert says which merges count no more; one
+whose source a candidate's own line still holds is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 
 from gate_server.lakefs.commits import Commits
 from gate_server.model import Commit, Revert
@@ -49,7 +49,7 @@ def taken_back(
         return None
     line = _line(commits, repository, base, reverts)
     place = {commit.id: number for number, commit in enumerate(line)}
-    merges = _dead_merges(line, place, reverts)
+    merges = _gone_merges(line, reverts)
     if not merges:
         return None
     own_line = islice(commits.first_parents(repository, source.id), MOST_COMMITS)
@@ -75,31 +75,41 @@ def _line(commits: Commits, repository: str, base: Commit, reverts: Sequence[Rev
     return line
 
 
-def _dead_merges(
-    line: Sequence[Commit], place: Mapping[str, int], reverts: Sequence[Revert]
-) -> dict[str, TakenBack]:
-    """Return the merges that count no more, by what they merged."""
-    by_commit = {revert.commit_id: revert for revert in reverts if revert.way != "paths"}
-    found: dict[str, TakenBack] = {}
-    undone = set[str]()
-    number = 0
-    while number < len(line):
-        revert = by_commit.get(line[number].id) if line[number].id not in undone else None
-        target = place.get(revert.to_commit) if revert else None
-        if revert and revert.way == "commit":  # that one alone, which may be a revert itself
-            undone.add(revert.to_commit)
-            if target is not None and len(line[target].parents) > 1 and revert.to_commit not in by_commit:
-                found[line[target].parents[1]] = TakenBack(line[target], revert)
-            number += 1
-            continue
-        if revert is None or target is None or target <= number:
-            number += 1
-            continue
-        for dead in line[number + 1 : target]:
-            if len(dead.parents) > 1:
-                found[dead.parents[1]] = TakenBack(dead, revert)
-        number = target
-    return found
+def _gone_merges(line: Sequence[Commit], reverts: Sequence[Revert]) -> dict[str, TakenBack]:
+    """Return the merges that count no more at the head of `line`, by what they merged."""
+    by_commit = {revert.commit_id: revert for revert in reverts}
+    before = dict(pairwise(commit.id for commit in line))
+    asked_for = {commit for revert in reverts for commit in (revert.to_commit, before.get(revert.to_commit))}
+    merges: dict[str, Commit] = {}
+    gone: dict[str, Revert] = {}
+    counting: set[str] = set()
+    at: dict[str, frozenset[str]] = {}
+    for commit in reversed(line):
+        revert = by_commit.get(commit.id)
+        if revert is not None:
+            left = _after(revert, counting, at, before)
+            gone |= dict.fromkeys(counting - left, revert)
+            counting = left
+        elif len(commit.parents) > 1:
+            merges[commit.parents[1]] = commit
+            counting.add(commit.parents[1])
+        if commit.id in asked_for:
+            at[commit.id] = frozenset(counting)
+    return {tip: TakenBack(merges[tip], gone[tip]) for tip in merges.keys() - counting}
+
+
+def _after(
+    revert: Revert, counting: set[str], at: Mapping[str, frozenset[str]], before: Mapping[str, str]
+) -> set[str]:
+    """Return what counts after a revert; one of some paths, or to another line's commit, changes nothing."""
+    then = at.get(revert.to_commit)
+    if then is None or revert.way == "paths":
+        return counting
+    if revert.way == "state":
+        return set(then)
+    # One commit is undone: what it brought goes, what it took back (a revert's) comes again.
+    earlier = at.get(before.get(revert.to_commit, ""), frozenset())
+    return (counting | (earlier - then)) - (then - earlier)
 
 
 def _holds(commits: Commits, repository: str, source: Commit, revert: Revert) -> bool:

@@ -36,8 +36,8 @@ class Reverted:
     def head(self, branch: str = "main") -> str:
         return str(self.world.repository.branch(branch).get_commit().id)
 
-    def put_back(self, to: str) -> dict[str, Any]:
-        body = {"repository": self.world.name, "branch": "main", "to": to}
+    def put_back(self, to: str = "", **way: Any) -> dict[str, Any]:
+        body = {"repository": self.world.name, "branch": "main", **({"to": to} if to else {}), **way}
         answer = self.gate.api.post("/api/v1/reverts", json=body)
         assert answer.status_code == 201, answer.text
         done: dict[str, Any] = answer.json()["revert"]
@@ -125,6 +125,33 @@ def test_what_was_brought_back_is_not_missing(reverted: Reverted) -> None:
     made = reverted.reapplied()
     reverted.merge(made["branch"])
     assert reverted.world.contents("main")[NAME] == GOOD
+
+
+def test_one_merge_that_was_undone_alone_and_what_undoes_that(reverted: Reverted) -> None:
+    reverted.put_back(undo=reverted.revert["id"])
+    reverted.more(new_dot_txt=b"2")
+    assert reverted.judged()[0] == "PASS"
+    reverted.world.branch("other", other_dot_txt=b"4")
+    reverted.merge("other")
+    alone = reverted.put_back(commit=reverted.merged)
+    verdict, summary = reverted.judged()
+    assert (verdict, alone["id"] in summary) == ("FAIL", True)
+    reverted.world.commit(reverted.world.repository.branch("other"), {"more.txt": b"5"})
+    assert reverted.judged("other")[0] == "PASS"
+    again = reverted.put_back(undo=alone["id"])
+    assert reverted.judged()[0] == "PASS"
+    reverted.put_back(undo=again["id"])
+    assert reverted.judged()[0] == "FAIL"
+    reverted.merge(reverted.reapplied()["branch"])
+    found = reverted.world.contents("main")
+    assert {path for path in found if not path.startswith("_")} == {NAME, "new.txt", "other.txt"}
+
+
+def test_what_some_paths_were_put_back_of_is_merged_as_before(reverted: Reverted) -> None:
+    reverted.put_back(undo=reverted.revert["id"])
+    reverted.put_back(reverted.before, paths=["old.txt"])
+    reverted.more(new_dot_txt=b"2")
+    assert reverted.judged()[0] == "PASS"
 
 
 def test_what_main_changed_since_is_a_conflict_and_never_overwritten(reverted: Reverted) -> None:
