@@ -229,11 +229,18 @@ def test_a_lakefs_that_is_away_is_left_alone_for_a_while(outlook: Outlook) -> No
 class Place:
     """A gate that looks ahead in one repository, and what it asked lakeFS for."""
 
-    gate: Gate
     world: World
     reads: list[str]
     held: threading.Event
     reached: threading.Event
+    policy: Path
+    gate: Gate = field(init=False)
+
+    def look_at(self, branches: str) -> None:
+        """Write the policy with other branches to look at."""
+        text = (ROOT / "expectations" / "gate.yaml").read_text()
+        ahead = f"{{branches: '{branches}', repositories: '{self.world.name}'}}"
+        self.policy.write_text(f"{text}\nahead: {ahead}\n")
 
     def ahead(self, source: str) -> dict[str, Any]:
         """Wait until the newest commit of a branch was judged ahead; return the check."""
@@ -271,9 +278,7 @@ class Place:
 def place(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     world, folder = World(server), tmp_path_factory.mktemp("ahead")
     world.commit(world.main, {"lakefs_test_a.csv": GOOD})
-    text = (ROOT / "expectations" / "gate.yaml").read_text()
     policy = folder / "gate.yaml"
-    policy.write_text(f"{text}\nahead: {{branches: 'import-*', repositories: '{world.name}'}}\n")
     (folder / "suites").symlink_to(ROOT / "expectations" / "suites")
     reads: list[str] = []
     held, reached = threading.Event(), threading.Event()
@@ -289,8 +294,10 @@ def place(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> It
     settings = {"GATE_POLICY": str(policy), "GATE_AHEAD_EVERY_S": "0.2", "GATE_WORKER_THREADS": "1"}
     with proxy_before(server.url, treat) as url:
         lakefs = {**server.environment, "LAKECTL_SERVER_ENDPOINT_URL": url}
-        with running_gate(lakefs, folder / "gate", **settings) as gate:
-            yield Place(gate, world, reads, held, reached)
+        made = Place(world, reads, held, reached, policy)
+        made.look_at("import-*")
+        with running_gate(lakefs, folder / "gate", **settings) as made.gate:
+            yield made
             held.set()
 
 
@@ -361,3 +368,10 @@ def test_a_merge_never_waits_for_what_nobody_waits_for(place: Place) -> None:
     (joined,) = (row for row in rows if row["check"] == answer.json()["check"])
     assert not joined["ahead"]
     place.held.set()
+
+
+def test_a_reload_changes_what_is_looked_at(place: Place) -> None:
+    place.world.branch("next-1", lakefs_test_7_dot_csv=OTHER)
+    place.look_at("next-*")
+    place.gate.api.post("/api/v1/policy/reload", json={}).raise_for_status()
+    assert place.ahead("next-1")["verdict"] == "PASS"
