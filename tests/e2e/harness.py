@@ -147,7 +147,10 @@ def running_gate(
     try:
         CANARIES.watch(url, environment)
         _wait_until_up(url, process, log, verify or True)
-        yield Gate(url, process, environment, log)
+        gate = Gate(url, process, environment, log)
+        yield gate
+        for client in (gate.api, gate.hooks):
+            client.close()  # a gate that ends waits 2 s for those who keep a connection
     finally:
         process.terminate()
         try:
