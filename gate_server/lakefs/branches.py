@@ -62,6 +62,10 @@ class Branches:
             if failed := as_shape(Deleted, done, f"the deletion of objects on {branch}").errors:
                 raise LakeFSError(f"lakeFS could not delete {len(failed)} objects on {branch}", "try again")
 
+    def reset(self, branch: str) -> None:
+        """Forget what is staged."""
+        self._lakefs.send("PUT", self._url("branches", branch), {"type": "reset"})
+
     def hard_reset(self, branch: str, commit_id: str) -> None:
         """Set a branch to a commit; no hook is asked (H7)."""
         self._lakefs.send("PUT", self._url("branches", branch, "hard_reset"), ref=commit_id)

@@ -17,7 +17,13 @@ from gate_server.reverts.building import Bench, build, starts_at
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.gate_files import is_gate_file
 from gate_server.reverts.lease import Lease
-from gate_server.reverts.past_actions import are_unreadable, build_past_actions, merge_past_actions
+from gate_server.reverts.past_actions import (
+    are_unreadable,
+    build_past_actions,
+    delete_hidden,
+    merge_past_actions,
+    refuse_single_commit,
+)
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID, moved, settle
 from gate_server.store.reverts import Keyed, Reverts
 from gate_server.store.times import now
@@ -130,7 +136,7 @@ def _go(bench: Bench, temporary: _Temporary, progress: _Progress) -> Revert:
     """Build what is wanted, and change the branch, if its head is still the plan's."""
     plan = bench.plan
     try:
-        with _temporary_branch(bench.branches, temporary, starts_at(plan)):
+        with _temporary_branch(bench, temporary, starts_at(plan)):
             try:
                 built = build(bench)
                 if refused := _refused_as_moved(bench):
@@ -146,9 +152,10 @@ def _go(bench: Bench, temporary: _Temporary, progress: _Progress) -> Revert:
             return _go_past_actions(bench, progress)
     except LakeFSError as error:
         # A branch whose actions cannot be read cannot be branched from either.
-        if progress.sent or not are_unreadable(error) or starts_at(plan) == plan.target.id:
+        if progress.sent or not are_unreadable(error) or plan.way == "state":
             raise
-    with _temporary_branch(bench.branches, temporary, plan.target.id):
+    refuse_single_commit(plan)
+    with _temporary_branch(bench, temporary, plan.target.id):
         return _go_past_actions(bench, progress)
 
 
@@ -178,26 +185,27 @@ def _refused_as_moved(bench: Bench) -> Revert | None:
 
 
 @contextmanager
-def _temporary_branch(branches: Branches, temporary: _Temporary, target: str) -> Iterator[None]:
+def _temporary_branch(bench: Bench, temporary: _Temporary, start: str) -> Iterator[None]:
     """Make U and delete it again, whatever happens between."""
     temporary.gone = False
+    sound = bench.plan.target.id
     try:
-        branches.create(temporary.name, target, hidden=True)
+        bench.branches.create(temporary.name, start, hidden=True)
     except LakeFSError as error:
         if error.http_status in range(400, 500) or are_unreadable(error):
             temporary.gone = True
             raise
-        _delete(branches, temporary)
+        _delete(bench.branches, temporary, sound)
         raise
     try:
         yield
     finally:
-        _delete(branches, temporary)
+        _delete(bench.branches, temporary, sound)
 
 
-def _delete(branches: Branches, temporary: _Temporary) -> None:
+def _delete(branches: Branches, temporary: _Temporary, sound: str) -> None:
     try:
-        branches.delete(temporary.name)
+        delete_hidden(branches, temporary.name, sound)
         temporary.gone = True
     except LakeFSError as error:
         # Not gone even with 404: a creation that was not answered may still come.

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 
 from gate_server.errors import Conflict, LakeFSError
+from gate_server.lakefs.branches import Branches
+from gate_server.model import RevertPlan
 from gate_server.reverts.building import Bench, with_kept
 from gate_server.reverts.selected import selected_changes
 
@@ -22,6 +24,28 @@ _UNREADABLE = re.compile(r"hook aborted.*(invalid action|parsing file|listing ac
 def are_unreadable(error: LakeFSError) -> bool:
     """Whether lakeFS refused because it cannot read the action files of a ref."""
     return error.http_status in (404, 500) and _UNREADABLE.search(error.message) is not None
+
+
+def refuse_single_commit(plan: RevertPlan) -> None:
+    """Raise `Conflict` where lakeFS would have to undo a commit on a branch whose actions it cannot read."""
+    place = f"lakefs://{plan.repository}/{plan.branch}"
+    if plan.way == "commit":
+        raise Conflict(
+            f"{plan.branch} holds an action file that lakeFS cannot read: no single commit can be undone",
+            f"first `gate revert {place} --to COMMIT --path {ACTIONS}` with a commit that had sound ones",
+        )
+
+
+def delete_hidden(branches: Branches, name: str, sound_commit: str) -> None:
+    """Delete a hidden branch; one whose actions cannot be read only goes once it is set to a sound commit."""
+    try:
+        branches.delete(name)
+    except LakeFSError as error:
+        if not are_unreadable(error):
+            raise
+        branches.reset(name)
+        branches.hard_reset(name, sound_commit)
+        branches.delete(name)
 
 
 def build_past_actions(bench: Bench) -> tuple[str, str]:
@@ -35,12 +59,7 @@ def build_past_actions(bench: Bench) -> tuple[str, str]:
         When lakeFS fails, also where it cannot read the target's actions either.
     """
     context, plan, branches, name = bench.context, bench.plan, bench.branches, bench.name
-    place = f"lakefs://{plan.repository}/{plan.branch}"
-    if plan.way == "commit":
-        raise Conflict(
-            f"{plan.branch} holds an action file that lakeFS cannot read: no single commit can be undone",
-            f"first `gate revert {place} --to COMMIT --path {ACTIONS}` with a commit that had sound ones",
-        )
+    refuse_single_commit(plan)
     actions = context.listings.of(plan.repository, plan.head, ACTIONS)
     branches.hard_reset(name, plan.head.id)
     branches.delete_objects(name, sorted(actions))

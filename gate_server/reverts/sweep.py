@@ -9,6 +9,7 @@ from gate_server.errors import GateError, LakeFSError, NotFound
 from gate_server.lakefs.branches import Branches
 from gate_server.model import Revert
 from gate_server.reverts.context import RevertContext
+from gate_server.reverts.past_actions import delete_hidden
 from gate_server.reverts.verify import EXPECTED_METARANGE, find_commit, undo_command
 
 BROKEN_OFF_AFTER_S = 600.0
@@ -35,14 +36,14 @@ def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -
 
 def finish(context: RevertContext, revert: Revert, branch: str) -> Revert | None:
     """Find out what came of a revert that broke off, and record it; None where somebody else did."""
-    _delete(context, revert.repository, branch)
+    _delete(context, revert, branch)
     outcome = _outcome(context, revert) if revert.state == "planned" else revert
     return outcome if context.store.reverts.close(outcome, was=revert.state) else None
 
 
-def _delete(context: RevertContext, repository: str, branch: str) -> None:
+def _delete(context: RevertContext, revert: Revert, branch: str) -> None:
     try:
-        Branches(context.lakefs, repository).delete(branch)
+        delete_hidden(Branches(context.lakefs, revert.repository), branch, revert.to_commit)
     except LakeFSError as error:
         if error.http_status != 404:
             raise

@@ -25,15 +25,20 @@ from tests.contract.harness import Lakefs, Repository
 from tests.e2e.dying import KILLED, Calls, in_a_fork
 
 KEPT = "dir/b"
+ACTION = '{"name": "same name", "on": {"post-merge": null}, "hooks": []}'
 Entries = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How the revert is asked for, and the repository; its main holds `a` and `dir/b`."""
+    """How the revert is asked for, and the repository; its main holds `a` and `dir/b`.
+
+    ``what`` is put back: all (``to``), all but a path (``keep``), a path alone (``path``), one commit, or all
+    of a main whose action files lakeFS cannot read (``past actions``).
+    """
 
     way: str
-    keep: bool
+    what: str
     repository: str
     target: str
     url: str
@@ -56,21 +61,23 @@ class Point:
     rows: int
 
 
-def revert(wanted: Wanted, calls: Calls) -> int:
+def revert(wanted: Wanted, bad: str, calls: Calls) -> int:
     """Ask as a caller does; return 0 where the branch was put back, or was there already."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    body: dict[str, Any] = {"commit": bad} if wanted.what == "commit" else {"to": wanted.target}
+    body |= {"keep": [KEPT]} if wanted.what == "keep" else {}
+    body |= {"paths": ["a", "new"]} if wanted.what == "path" else {}
     if wanted.way == "cli":
         calls.count()
-        keep = ["--keep", KEPT] if wanted.keep else []
+        assert set(body) == {"to"}
         uri = f"lakefs://{wanted.repository}/main"
-        return run_command(["revert", uri, "--to", wanted.target, "--yes", "--json", *keep])
+        return run_command(["revert", uri, "--to", wanted.target, "--yes", "--json"])
     settings = read_settings()
     caller = create_app(make_services(settings)).test_client()
     calls.count()
-    body = {"repository": wanted.repository, "branch": "main", "to": wanted.target}
     answer = caller.post(
         "/api/v1/reverts",
-        json={**body, "keep": [KEPT] if wanted.keep else []},
+        json={"repository": wanted.repository, "branch": "main", **body},
         headers={"Authorization": f"Bearer {secret(settings.api_token)}"},
     )
     return 0 if answer.status_code in (200, 201) else 1
@@ -78,34 +85,55 @@ def revert(wanted: Wanted, calls: Calls) -> int:
 
 @dataclass
 class Branch:
-    """Main, as it was and as it is to be."""
+    """Main, as it was and as it is to be; ``bad`` is its head."""
 
     repository: Repository
     wanted: Wanted
+    bad: str
     old: Entries
     target: Entries
 
     @classmethod
     def spoilt(cls, wanted: Wanted, repository: Repository, number: int) -> Branch:
         """Put bad data on main."""
-        repository.commit_files(
-            "main", {"a": f"bad {number}", KEPT: f"mine {number}", f"new/{number}": "bad"}
-        )
-        old, target = entries(repository, "main"), entries(repository, wanted.target)
-        return cls(repository, wanted, old, {**target, KEPT: old[KEPT]} if wanted.keep else target)
+        before = entries(wanted, repository, "main")
+        files = {"a": f"bad {number}", KEPT: f"mine {number}", f"new/{number}": "bad"}
+        bad = repository.commit_files("main", files)["id"]
+        if wanted.what == "past actions":
+            bad = unreadable(repository, number)
+        old, target = entries(wanted, repository, "main"), entries(wanted, repository, wanted.target)
+        if wanted.what == "keep":
+            target[KEPT] = old[KEPT]
+        elif wanted.what == "path":
+            target = {**target, KEPT: old[KEPT]}
+        elif wanted.what == "commit":
+            target = before
+        return cls(repository, wanted, bad, old, target)
 
     def holds(self) -> str:
         """Say which of the two main holds, addresses included."""
-        now = entries(self.repository, "main")
+        now = entries(self.wanted, self.repository, "main")
         if now == self.old:
             return "old"
         return "target" if now == self.target else "other"
 
 
-def entries(repository: Repository, ref: str) -> Entries:
-    """Return each object's checksum, and the address of all but the kept one, which is copied."""
+def unreadable(repository: Repository, number: int) -> str:
+    """Bring two actions of one name to main, each by a side that is sound."""
+    branch = f"side-{number}"
+    repository.create_branch(branch)
+    repository.commit_files(branch, {"_lakefs_actions/x.yaml": ACTION})
+    repository.commit_files("main", {"_lakefs_actions/y.yaml": ACTION})
+    head = repository.merge(branch)
+    repository.delete_branch(branch)
+    return head
+
+
+def entries(wanted: Wanted, repository: Repository, ref: str) -> Entries:
+    """Return each object's checksum, and the address of all but what is copied."""
+    copied = {"keep": {KEPT}, "path": {"a"}}.get(wanted.what, set())
     return {
-        item["path"]: ("" if item["path"] == KEPT else item["physical_address"], item["checksum"])
+        item["path"]: ("" if item["path"] in copied else item["physical_address"], item["checksum"])
         for item in repository.listing(ref)
     }
 
@@ -120,7 +148,7 @@ def step(wanted: Wanted, repository: Repository, store: Store, number: int) -> t
     rows = len(store.reverts.listed(limit=1000))
     branch = Branch.spoilt(wanted, repository, number)
     store.engine.dispose()  # no connection is shared with a fork
-    code, name = in_a_fork(lambda tell: revert(wanted, Calls(number, tell)))
+    code, name = in_a_fork(lambda tell: revert(wanted, branch.bad, Calls(number, tell)))
     left = branch.holds()
     made = len(store.reverts.listed(limit=1000)) - rows
     settings = read_settings()
@@ -132,7 +160,9 @@ def step(wanted: Wanted, repository: Repository, store: Store, number: int) -> t
     open_rows = len(store.reverts.unfinished())
     branches = left_branches(repository)
     store.engine.dispose()
-    again, _ = in_a_fork(lambda tell: revert(wanted, Calls(0, tell))) if code == KILLED else (code, "")
+    again, _ = (
+        in_a_fork(lambda tell: revert(wanted, branch.bad, Calls(0, tell))) if code == KILLED else (code, "")
+    )
     return code == KILLED, Point(name, left, swept, state, open_rows, branches, again, branch.holds(), made)
 
 
