@@ -48,11 +48,13 @@ class Merged:
 def merge(before: Side, source: Side, destination: Side, prefix: str) -> Merged:
     """Merge `source` into `destination`, from `before`, where they meet; all three are listed below `prefix`.
 
+    Text is compared by code points, which is the order of its UTF-8, lakeFS's.
+
     Where an entry differs by nothing but its address, the source's is judged.
     """
     merged = Merged()
     paths = {*before.objects, *source.objects, *destination.objects}
-    for path in sorted(paths, key=_bytes):
+    for path in sorted(paths):
         was, theirs, ours = (side.objects.get(path) for side in (before, source, destination))
         if _whole(theirs) == _whole(was):
             chosen = ours
@@ -77,12 +79,12 @@ def merge(before: Side, source: Side, destination: Side, prefix: str) -> Merged:
 
 def _may_be_lost(before: Side, side: Side, other: Side, prefix: str) -> list[str]:
     """Return what `side` added that lakeFS may compare with another key of the base (C3)."""
-    known = sorted(before.objects, key=_bytes)
-    added = sorted({*side.objects} - {*before.objects} - {*other.objects}, key=_bytes)
+    known = sorted(before.objects)
+    added = sorted(side.objects.keys() - before.objects.keys() - other.objects.keys())
     suspects = []
     beyond: list[StoredObject | None] = []  # the base's first object behind the prefix, asked for once
     for path in added:
-        at = bisect_left(known, _bytes(path), key=_bytes)
+        at = bisect_left(known, path)
         if at < len(known):
             following = before.objects[known[at]]
         else:
@@ -94,13 +96,9 @@ def _may_be_lost(before: Side, side: Side, other: Side, prefix: str) -> list[str
     if not suspects:
         return []
     # What stands before some object of the other side is compared key by key, so it stays.
-    last = max(other.objects, key=_bytes, default="")
-    unsure = suspects[bisect_left(suspects, _bytes(last), key=_bytes) :]
+    last = max(other.objects, default="")
+    unsure = suspects[bisect_left(suspects, last) :]
     return unsure[bisect_right(unsure, False, key=lambda path: other.following(path) is None) :]
-
-
-def _bytes(path: str) -> bytes:
-    return path.encode("utf-8", "surrogatepass")
 
 
 def _same(one: StoredObject | None, other: StoredObject | None) -> bool:
