@@ -52,6 +52,7 @@ def of_the_database(store: Store) -> Iterator[Metric]:
     """Yield what all gates on this database share; a database that fails is a figure, not an error."""
     try:
         queue, elsewhere = store.checks.queue(), store.checks.queue("elsewhere")
+        ahead = store.ahead.waiting()
         workers = store.workers.alive()
         entries = store.ledger.head().number
     except SQLAlchemyError:
@@ -64,6 +65,7 @@ def of_the_database(store: Store) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "gate_queue_oldest_seconds", "For how long the oldest queued check waits.", queue.oldest_s
     )
+    yield GaugeMetricFamily("gate_checks_ahead", "Checks ahead of a merge that nobody asked for yet.", ahead)
     yield GaugeMetricFamily(
         "gate_checks_queued_elsewhere", "Checks that wait for a worker elsewhere.", elsewhere.queued
     )

@@ -356,6 +356,9 @@ def test_a_merge_never_waits_for_what_nobody_waits_for(place: Place) -> None:
     assert place.merged("other")["verdict"] == "PASS"
     held = [row for row in place.gate.api.get("/api/v1/checks").json()["checks"] if row["state"] == "running"]
     assert [(row["source_name"], row["ahead"]) for row in held] == [("import-held", True)]
+    figures = place.gate.api.get("/metrics").text
+    assert "gate_checks_running 0.0" in figures
+    assert "gate_checks_ahead 0.0" not in figures
     listed = place.gate.run("checks", "list", "--repository", place.world.name)
     assert "ahead" in listed.stdout
     listed = place.gate.run("checks", "list", "--repository", place.world.name, "--json")
