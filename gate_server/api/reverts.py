@@ -11,6 +11,7 @@ from gate_client.revert_wire import OneRevertBody, RevertAnswer, RevertHeaders, 
 from gate_client.wire import ErrorBody, ListQuery
 from gate_server.api.bodies import RevertPath
 from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
+from gate_server.audit.last_good import with_last_good
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
 from gate_server.door.seen import seen_revert, seen_reverts
@@ -39,7 +40,7 @@ def revert(body: RevertRequest, header: RevertHeaders) -> tuple[dict[str, Any], 
     request = keyed(principal().who, "" if body.dry_run else header.idempotency_key, wanted)
     if before := outcome_of(context, request):
         return _answer(*before)
-    plan = plan_revert(context, **wanted)
+    plan = plan_revert(context, **with_last_good(context, wanted))
     if body.dry_run:
         return {"plan": dump(plan), "revert": None}, 200
     return _answer(plan, apply_revert(context, plan, principal=principal().who, keyed=request))

@@ -16,7 +16,9 @@ from gate_server.errors import Conflict
 
 @click.command("revert")
 @click.argument("uri", metavar="[lakefs://REPOSITORY/BRANCH]", type=BRANCH, required=False)
-@click.option("--to", metavar="REF|TIME", help="Back to: id, short id, tag, main~3, 2026-11-20T08:00Z.")
+@click.option(
+    "--to", metavar="REF|TIME", help="Back to: id, short id, tag, main~3, last-good, 2026-11-20T08:00Z."
+)
 @click.option("--commit", metavar="REF", help="Undo this one commit or merge; what came later stays.")
 @click.option("--undo", metavar="ID", help="Undo an earlier revert, by its id; needs no branch.")
 @click.option(
@@ -96,7 +98,9 @@ def command(
             print_plan(uri, plan)
         if not dry_run and (plan["unchanged"] or _confirmed(uri, yes)):
             # What was shown is what is done: the head that the preview saw is the one expected.
-            answer = reverter.apply({**wanted, "expected_head": plan["head"]["id"]}, "")
+            # A name such as last-good or a branch's may mean another commit by now.
+            shown = {"expected_head": plan["head"]["id"]} | ({"to": plan["target"]["id"]} if to else {})
+            answer = reverter.apply({**wanted, **shown}, "")
     done = answer["revert"]
     if as_json:
         print_json(answer)

@@ -69,12 +69,17 @@ class _Here:
         self._context = make_revert_context(lakefs, open_store(settings.database), settings)
 
     def plan(self, wanted: Wanted) -> Answer:
+        from gate_server.audit.last_good import with_last_good
         from gate_server.model import dump
         from gate_server.reverts import plan_revert
 
-        return {"plan": dump(plan_revert(self._context, **wanted)), "revert": None}
+        return {
+            "plan": dump(plan_revert(self._context, **with_last_good(self._context, wanted))),
+            "revert": None,
+        }
 
     def apply(self, wanted: Wanted, key: str) -> Answer:
+        from gate_server.audit.last_good import with_last_good
         from gate_server.model import dump
         from gate_server.reverts import apply_revert, keyed, outcome_of, plan_revert
 
@@ -82,7 +87,7 @@ class _Here:
         request = keyed(who, key, wanted)
         plan, done = outcome_of(self._context, request) or (None, None)
         if plan is None or done is None:
-            plan = plan_revert(self._context, **wanted)
+            plan = plan_revert(self._context, **with_last_good(self._context, wanted))
             done = apply_revert(self._context, plan, principal=who, keyed=request)
         return {"plan": dump(plan), "revert": dump(done)}
 

@@ -260,3 +260,27 @@ def test_who_is_limited_audits_within_their_limits(guarded: Guarded) -> None:
         query = {"repository": guarded.world.name, "branch": branch}
         answer = guarded.gate.api.get("/api/v1/audits", params=query, headers=headers)
         assert answer.status_code == status, answer.text
+
+
+def test_a_revert_to_the_last_good_state(guarded: Guarded) -> None:
+    good = guarded.judged_merge()
+    guarded.direct()
+    guarded.world.branch("late", late__lakefs_test_dot_csv=GOOD).merge_into("main")
+    for environment in ({}, {"GATE_URL": ""}):  # through the gate, and in its own process
+        planned = guarded.gate.run(
+            "revert", guarded.world.uri(), "--to", "last-good", "--dry-run", "--json", **environment
+        )
+        assert planned.returncode == 0, planned.stderr
+        assert json.loads(planned.stdout)["plan"]["target"]["id"] == good
+    guarded.repository.create_branch("last-good")  # whatever is called so
+    assert guarded.revert(to="last-good")["to_commit"] == good
+    assert guarded.audit()["verified"] is True
+
+
+def test_no_last_good_state_is_made_up(guarded: Guarded) -> None:
+    first = guarded.repository.log()[-1]["id"]
+    guarded.repository.request("PUT", "branches", "main", "hard_reset", params={"ref": first})
+    body = {"repository": guarded.world.name, "branch": "main", "to": "last-good"}
+    answer = guarded.gate.api.post("/api/v1/reverts", json=body)
+    assert answer.status_code == 409
+    assert "does not hold commit" in answer.json()["error"]["message"]
