@@ -37,6 +37,7 @@ from gate_server.lakefs.connect import connect
 from gate_server.model import Policy
 from gate_server.policy.document import PolicyErrors
 from gate_server.reverts.context import RevertContext
+from gate_server.reverts.left_branches import delete_left_branches
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
 from gate_server.slow_clients import Worker as SlowClientsWorker
@@ -56,6 +57,7 @@ CALM_AFTER_S = 60.0
 END_WITHIN_S = 20.0
 DAY_S = 86_400.0
 UPKEEP_EVERY_S = 60.0
+LEFT_BRANCHES_EVERY_S = 3600.0
 POLICIES_EVERY_S = 0.25
 HEAD_EVERY_S = 60.0
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
@@ -180,6 +182,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
             Duty("upkeep", lambda: _keep_up(reverts, settings), UPKEEP_EVERY_S, shared=False),
             # Somebody waits for a reload.
             Duty("policies", policies.look_at_new, POLICIES_EVERY_S, shared=False),
+            Duty("left branches", lambda: _delete_left(reverts), LEFT_BRANCHES_EVERY_S),
             Duty("ledger's head", TellsHead(store.ledger), HEAD_EVERY_S),
         ],
         lease_s=settings.lease_s,
@@ -193,6 +196,11 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
     worker.run()
     traces.send_what_is_left()
     return 0
+
+
+def _delete_left(reverts: RevertContext) -> None:
+    for branch in delete_left_branches(reverts, reverts.store.installations.repositories()):
+        log.info("a temporary branch that no database knew of is deleted", branch=branch)
 
 
 def _keep_up(reverts: RevertContext, settings: Settings) -> None:

@@ -38,7 +38,14 @@ from gate_client.prefect.tasks.environments import (
     delete_environment,
     test_environment,
 )
-from gate_client.prefect.tasks.gate import check, merge_through_gate, revert, wait_for_check
+from gate_client.prefect.tasks.gate import (
+    check,
+    merge_through_gate,
+    revert,
+    undo_commit,
+    undo_revert,
+    wait_for_check,
+)
 from gate_client.prefect.tasks.objects import (
     copy_object,
     delete_object,
@@ -115,6 +122,8 @@ __all__ = [
     "stat_object",
     "step_branch",
     "test_environment",
+    "undo_commit",
+    "undo_revert",
     "upload_object",
     "wait_for_check",
 ]

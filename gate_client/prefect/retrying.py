@@ -5,8 +5,8 @@
 ``settling``            writes where doing it twice is doing it once, or that look first at what an earlier
                         try did: the same
 ``writing``             other writes: tried again only where lakeFS did nothing for sure
-``asking``              calls of the gate that may be made twice: tried again when it could not tell
-``asking_once``         other calls of the gate: never tried again
+``asking``              calls of the gate, which may be made twice (a revert by its key): tried again when it
+                        could not tell
 ======================  ==================================================================================
 """
 
@@ -49,11 +49,6 @@ def writing(call: Callable[P, R]) -> Task[P, R]:
 def asking(call: Callable[P, R]) -> Task[P, R]:
     """Make a task of a call to the gate that may be made twice."""
     return _task(call, _could_not_tell)
-
-
-def asking_once(call: Callable[P, R]) -> Task[P, R]:
-    """Make a task of a call to the gate that may not be made twice."""
-    return _task(call, lambda _error: False)
 
 
 def _task(call: Callable[P, R], again: Callable[[BaseException], bool]) -> Task[P, R]:

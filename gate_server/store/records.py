@@ -221,6 +221,12 @@ class Installations:
                 content={"files": {path: _digest(text) for path, text in files.items()}},
             )
 
+    def repositories(self) -> list[str]:
+        """Return the repositories that the gate was installed in."""
+        query = select(installations.c.repository).distinct().order_by(installations.c.repository)
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
     def files(self, repository: str, branch: str) -> dict[str, str] | None:
         """Return the installed files, None where this gate knows of no installation."""
         query = select(installations.c.files).where(

@@ -405,21 +405,24 @@ def test_the_gates_own_merge_is_announced(
     assert not look(event), "once it is done, nobody may use it"
 
 
+@pytest.mark.parametrize("way", ["to", "commit", "paths"])
 def test_applying_takes_the_same_calls_whatever_the_distance(
-    lakefs: Lakefs, store: Store, repo: Repository
+    lakefs: Lakefs, store: Store, repo: Repository, way: str
 ) -> None:
     counts = []
     for distance in (1, 20):
         target = repo.head()
+        bad = repo.commit_files("main", {"dir/b": f"bad {distance}"})["id"]
         for number in range(distance):
             repo.commit_files("main", {"a": f"{distance} {number}"})
         context = context_of(lakefs, store)
-        plan = plan_revert(context, repo.name, "main", target)
+        how = {"to": {"to": target}, "commit": {"commit": bad}, "paths": {"to": target, "paths": ["a"]}}[way]
+        plan = plan_revert(context, repo.name, "main", **how)  # type: ignore[arg-type]
         before = context.lakefs.calls
         assert apply_revert(context, plan).state == "verified"
         counts.append(context.lakefs.calls - before)
     assert counts[0] == counts[1]
-    assert counts[0] <= 8
+    assert counts[0] <= (14 if way == "paths" else 9)
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])

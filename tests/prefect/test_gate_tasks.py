@@ -103,7 +103,11 @@ def test_a_branch_goes_back_in_one_task(
         done = tasks.revert(
             guarded.name, "main", before, gated, reason="a test", expected_head=merged.commit_id
         )
-        return done.commit_id
+        assert LATEST not in guarded.contents("main")
+        undone = tasks.undo_revert(done.id, gated)
+        assert LATEST in guarded.contents("main")
+        # The merge itself is what stands there again.
+        return tasks.undo_commit(guarded.name, "main", undone.commit_id, gated).commit_id
 
     assert there_and_back() == guarded.main.get_commit().id
     assert LATEST not in guarded.contents("main")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from prefect.runtime import task_run
+
 from gate_client.errors import GateRefused
 from gate_client.merging import Merged, merge
 from gate_client.prefect.artifacts import show_branch, show_revert, show_verdict
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
-from gate_client.prefect.retrying import asking, asking_once
+from gate_client.prefect.retrying import asking
 from gate_client.prefect.runs import commit_metadata, commit_page, say
-from gate_client.revert_wire import RevertBody
+from gate_client.revert_wire import RevertAnswer, RevertBody
 from gate_client.wire import CheckBody, VerdictBody
 
 REPORT_BUTTON = "::lakefs::Gate::url[url:ui]"
@@ -103,7 +105,7 @@ def merge_through_gate(
     return merged
 
 
-@asking_once
+@asking
 def revert(
     repository: str,
     branch: str,
@@ -112,15 +114,23 @@ def revert(
     reason: str = "",
     expected_head: str = "",
     keep: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    allow_side: bool = False,
 ) -> RevertBody:
-    """Put a branch back to the commit that `to` names, by one new commit, verified by the gate.
+    """Put a branch back by one new commit, verified by the gate; a task run that is tried again does it once.
 
     Parameters
     ----------
+    to
+        Back to a commit, any ref, or a time such as ``2026-11-20T08:00Z``.
     expected_head
         Refuse unless the branch's head is this commit.
     keep
         Paths, or patterns of paths, that stay as they are.
+    paths
+        Only these objects and folders go back.
+    allow_side
+        Take also a commit that was never the branch's state.
 
     Raises
     ------
@@ -128,9 +138,63 @@ def revert(
         When the branch is not what was asked for.
     """
     with gate_credentials.get_client() as gate:
-        done = gate.revert(repository, branch, to, reason=reason, expected_head=expected_head, keep=keep)
-    assert done.revert is not None  # noqa: S101 - only a dry run brings none
-    text = f"lakefs://{repository}/{branch} is back at {to}: {done.revert.state}"
-    show_revert(text, [done.revert.message, f"commit {done.revert.commit_id}", f"undo: {done.revert.undo}"])
+        done = gate.revert(
+            repository,
+            branch,
+            to,
+            paths=paths,
+            allow_side=allow_side,
+            reason=reason,
+            expected_head=expected_head,
+            keep=keep,
+            idempotency_key=_key_of_run(),
+        )
+    return _shown(done)
+
+
+@asking
+def undo_commit(
+    repository: str, branch: str, commit_id: str, gate_credentials: GateCredentials, reason: str = ""
+) -> RevertBody:
+    """Undo one commit or merge of a branch, by one new commit; what came after it stays.
+
+    Raises
+    ------
+    NotReverted
+        When the branch is not what was asked for.
+    Conflict
+        When others changed the same objects since.
+    """
+    with gate_credentials.get_client() as gate:
+        done = gate.revert(repository, branch, commit=commit_id, reason=reason, idempotency_key=_key_of_run())
+    return _shown(done)
+
+
+@asking
+def undo_revert(revert_id: str, gate_credentials: GateCredentials, reason: str = "") -> RevertBody:
+    """Put back what a revert took, by one new commit; what came after it stays.
+
+    Raises
+    ------
+    NotReverted
+        When the branch is not what was asked for.
+    Conflict
+        When others changed the same objects since.
+    """
+    with gate_credentials.get_client() as gate:
+        return _shown(gate.undo_revert(revert_id, reason=reason, idempotency_key=_key_of_run()))
+
+
+def _key_of_run() -> str:
+    """Return a key that every try of this task run shares."""
+    run = task_run.id
+    return f"prefect-{run}" if run else ""
+
+
+def _shown(answer: RevertAnswer) -> RevertBody:
+    done = answer.revert
+    assert done is not None  # noqa: S101 - only a dry run brings none
+    text = f"lakefs://{done.repository}/{done.branch}: {done.state}"
+    show_revert(text, [done.message, f"commit {done.commit_id}", f"undo: {done.undo}"])
     say(text)
-    return done.revert
+    return done

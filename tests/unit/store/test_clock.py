@@ -36,6 +36,7 @@ ALLOWED = {
     "cli/env.py": "what is said of an environment's end",
     "cli/waive.py": "such as 14d from now",
     "reverts/apply.py": "when a temporary branch was made, in its name",
+    "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
     "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",
     "store/records.py": "when somebody asked, and was answered; when something was kept",
