@@ -514,6 +514,8 @@ def test_a_stolen_hook_token_neither_reads_nor_forges_nor_waives(gate: Gate, wor
     registration = {"repository": world.name, "base_commit": base, "source_commit": source}
     assert stolen.post("/api/v1/registrations", json=registration).status_code == 403
     assert stolen.post("/api/v1/tokens", json={"name": "x", "roles": ["admin"]}).status_code == 403
+    terms = {"owner": "me", "reason": "none", "expires": "2099-01-01T00:00:00Z"}
+    assert stolen.post("/api/v1/waivers", json={"check": bad["check"], **terms}).status_code == 403
     put_back = {"repository": world.name, "branch": "main", "to": base}
     assert stolen.post("/api/v1/reverts", json=put_back).status_code == 403
     # ... nor forges: what it has judged is what lakeFS holds, and the bad merge is refused as before.

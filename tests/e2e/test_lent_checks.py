@@ -249,6 +249,19 @@ def test_what_a_worker_elsewhere_found_is_known_from_then_on(place: Place, world
         assert gate.list_waiting(world.name) == []
 
 
+def test_what_is_waived_is_a_warning_there_too(place: Place, world: World) -> None:
+    event = an_event(world, large__b=BAD)
+    place.post(event)
+    ends = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    terms = {"owner": "Ann", "reason": "known", "expires": ends}
+    wanted = {"rule": "large", "repository": world.name, "paths": ["large/b.csv"], **terms}
+    assert place.gate.api.post("/api/v1/waivers", json=wanted).status_code == 201
+    done = place.worker(place.waiting(world), GATE_LEASE_TOKEN=place.lease(world).token)
+    assert "WARN" in done.stdout + done.stderr
+    answer = place.post(event)
+    assert (answer.status_code, "waived by Ann" in answer.json()["reasons"][0]) == (200, True)
+
+
 def test_two_asks_are_one_check_lent_once(place: Place, world: World) -> None:
     event = an_event(world, large__a=GOOD)
     told = [place.post(event).json()["check"] for _ in range(2)]
