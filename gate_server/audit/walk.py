@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 
 from gate_server.audit.arrivals import arrival_of
 from gate_server.audit.line import OPEN, Line, State, Step
@@ -117,6 +117,15 @@ def _line(
             break
     if not found or found[0].id != head.id:
         raise CouldNotTell(f"lakeFS does not give the log of {head.id}", "try again")
+    # What the log leaves out would be vouched for by what stands above it.
+    for newer, older in pairwise(found):
+        if newer.parents[:1] != (older.id,):
+            raise CouldNotTell(f"lakeFS's log of {head.id} has a gap below {newer.id}", "try again")
+    is_cut = most is None or len(found) < most
+    if is_cut and found[-1].id != baseline and found[-1].parents:
+        raise CouldNotTell(
+            f"lakeFS's log of {head.id} ends at {found[-1].id}, which has a parent", "try again"
+        )
     return found
 
 

@@ -24,6 +24,7 @@ POINTS = {
     "merge base": r"/merge/",
     "listing": r"/objects/ls\?",
     "diff": r"/diff/",
+    "log": r"/refs/[^/]+/commits\?",
     "object": r"/objects\?",
 }
 Spoil = Callable[[Exchange, threading.Event], None]
@@ -173,7 +174,7 @@ def has_other_bytes(exchange: Exchange, _: threading.Event) -> None:
 # -- JSON that is something else -----------------------------------------------------------------------
 
 
-def _reshaped(change: Callable[[Any], Any], name: str) -> Spoil:
+def reshaped(change: Callable[[Any], Any], name: str) -> Spoil:
     def spoil(exchange: Exchange, _: threading.Event) -> None:
         exchange.answer(200, json.dumps(change(exchange.asked().json())).encode(), JSON)
 
@@ -190,13 +191,13 @@ def _leaves(data: Any, leaf: Any) -> Any:
 
 
 RESHAPED = (
-    _reshaped(lambda _: None, "is_null"),
-    _reshaped(lambda _: {}, "is_an_empty_object"),
-    _reshaped(lambda data: [data], "is_a_list"),
-    _reshaped(lambda _: "ok", "is_a_text"),
-    _reshaped(lambda data: _leaves(data, None), "holds_nulls"),
-    _reshaped(lambda data: _leaves(data, 7), "holds_numbers"),
-    _reshaped(lambda data: _leaves(data, [{}]), "holds_lists"),
+    reshaped(lambda _: None, "is_null"),
+    reshaped(lambda _: {}, "is_an_empty_object"),
+    reshaped(lambda data: [data], "is_a_list"),
+    reshaped(lambda _: "ok", "is_a_text"),
+    reshaped(lambda data: _leaves(data, None), "holds_nulls"),
+    reshaped(lambda data: _leaves(data, 7), "holds_numbers"),
+    reshaped(lambda data: _leaves(data, [{}]), "holds_lists"),
 )
 
 
@@ -205,11 +206,11 @@ def _begun_again(data: dict[str, Any]) -> dict[str, Any]:
 
 
 PAGES = (
-    _reshaped(lambda data: {**_begun_again(data), "results": []}, "is_empty_and_has_more"),
-    _reshaped(_begun_again, "begins_again_and_again"),
-    _reshaped(lambda data: {**data, "results": data["results"] * 2}, "holds_everything_twice"),
-    _reshaped(lambda data: {**data, "results": data["results"][::-1]}, "is_in_another_order"),
-    _reshaped(
+    reshaped(lambda data: {**_begun_again(data), "results": []}, "is_empty_and_has_more"),
+    reshaped(_begun_again, "begins_again_and_again"),
+    reshaped(lambda data: {**data, "results": data["results"] * 2}, "holds_everything_twice"),
+    reshaped(lambda data: {**data, "results": data["results"][::-1]}, "is_in_another_order"),
+    reshaped(
         lambda data: {**data, "results": [{**item, "path": "\x00elsewhere"} for item in data["results"]]},
         "lists_another_place",
     ),
