@@ -41,6 +41,7 @@ from gate_client.prefect.tasks.environments import (
 from gate_client.prefect.tasks.gate import (
     check,
     merge_through_gate,
+    reapply,
     revert,
     undo_commit,
     undo_revert,
@@ -111,6 +112,7 @@ __all__ = [
     "log_commits",
     "merge_into_branch",
     "merge_through_gate",
+    "reapply",
     "reset_branch",
     "restore_refs",
     "revert",

@@ -112,3 +112,21 @@ def test_a_branch_goes_back_in_one_task(
     assert there_and_back() == guarded.main.get_commit().id
     assert LATEST not in guarded.contents("main")
     assert "lakefs-gate-revert" in [item["key"] for item in prefect_server.artifacts(runs[0])]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_was_taken_back_comes_again(
+    lakefs: LakeFSCredentials, gated: GateCredentials, guarded: World
+) -> None:
+    before = guarded.main.get_commit().id
+    guarded.commit(guarded.repository.branch("work").create("main"), {LATEST: GOOD})
+
+    @flow
+    def again() -> Merged:
+        tasks.merge_through_gate(guarded.name, "work", lakefs, gated)
+        tasks.revert(guarded.name, "main", before, gated)
+        made = tasks.reapply(guarded.name, "work", gated)
+        return tasks.merge_through_gate(guarded.name, made.branch, lakefs, gated)
+
+    assert again().state == "merged"
+    assert LATEST in guarded.contents("main")

@@ -12,6 +12,7 @@ from gate_client.prefect.artifacts import show_branch, show_revert, show_verdict
 from gate_client.prefect.blocks import GateCredentials, LakeFSCredentials
 from gate_client.prefect.retrying import asking
 from gate_client.prefect.runs import commit_metadata, commit_page, say
+from gate_client.reapply_wire import ReappliedBody
 from gate_client.revert_wire import RevertAnswer, RevertBody
 from gate_client.wire import CheckBody, VerdictBody
 
@@ -183,6 +184,25 @@ def undo_revert(revert_id: str, gate_credentials: GateCredentials, reason: str =
     """
     with gate_credentials.get_client() as gate:
         return _shown(gate.undo_revert(revert_id, reason=reason, idempotency_key=_key_of_run()))
+
+
+@asking
+def reapply(
+    repository: str, source: str, gate_credentials: GateCredentials, destination: str = "main"
+) -> ReappliedBody:
+    """Make a branch that brings the changes of `source` again, which a revert took out of `destination`.
+
+    To be merged as any other, by `merge_through_gate`; asked for again, the same is found.
+
+    Raises
+    ------
+    Conflict
+        When no revert took anything of it back, or it has uncommitted changes.
+    """
+    with gate_credentials.get_client() as gate:
+        made = gate.reapply(repository, source, destination)
+    say(f"lakefs://{repository}/{made.branch} brings lakefs://{repository}/{source} again")
+    return made
 
 
 def _key_of_run() -> str:
