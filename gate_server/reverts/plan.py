@@ -10,6 +10,7 @@ from gate_server.model import Commit, KeptPath, RevertPlan, Way
 from gate_server.policy.globs import literal_prefix, matches
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.gate_files import GateFiles, is_gate_file, look_at_gate_files
+from gate_server.reverts.presence import bytes_gone
 from gate_server.reverts.preview import Differences, ObjectChange, Preview, add_up, between
 from gate_server.reverts.selected import selected_changes
 from gate_server.reverts.targets import Target, commit_of, find_target
@@ -24,7 +25,7 @@ class _Found:
     preview: Preview
     kept: tuple[KeptPath, ...]
     gate: GateFiles
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def plan_revert(
@@ -105,7 +106,7 @@ def plan_revert(
         keep=found.kept,
         gate_files="" if gate.right_on_head and same else gate.note,
         unchanged=same and gate.right_on_head,
-        notes=tuple(note for note in (target.note, found.note) if note),
+        notes=tuple(note for note in (target.note, *found.notes) if note),
     )
 
 
@@ -142,12 +143,13 @@ def _of_state(
     differences = Differences(context, repository, head, target.commit)
     changes = [change for change in differences.changes if change.path not in stays]
     if changes or head.metarange == target.commit.metarange:
-        return _Found(add_up(changes, cut=differences.cut), kept, gate)
+        gone = bytes_gone(context, repository, target.commit, changes)
+        return _Found(add_up(changes, cut=differences.cut), kept, gate, (gone,))
     # The diff leaves addresses out (C1): where it is empty and metaranges differ, whole identities decide.
     there, then = (context.listings.of(repository, side, "") for side in (head, target.commit))
     changes = [change for change in between(there, then) if change.path not in stays]
     note = f"{len(changes)} objects differ only in where their bytes lie, which lakeFS's diff does not show"
-    return _Found(add_up(changes), kept, gate, note if changes else "")
+    return _Found(add_up(changes), kept, gate, (note,) if changes else ())
 
 
 def _of_paths(
@@ -163,7 +165,8 @@ def _of_paths(
     changes = list(selected_changes(context, repository, head, target.commit, paths))
     kept = [change for change in changes if matches(change.path, tuple(keep))]
     taken = [change for change in changes if change not in kept]
-    return _Found(add_up(taken), (*_as_on_head(kept), *_put_right(gate)), gate)
+    gone = bytes_gone(context, repository, target.commit, taken)
+    return _Found(add_up(taken), (*_as_on_head(kept), *_put_right(gate)), gate, (gone,))
 
 
 def _of_commit(
@@ -176,21 +179,22 @@ def _of_commit(
     before = context.commits.get(repository, undone.parents[0])
     own = Differences(context, repository, undone, before)
     since = Differences(context, repository, undone, head)
-    touched, gone = own.paths & since.paths, set[str]()
+    touched, away = own.paths & since.paths, set[str]()
     if touched:
         still = Differences(context, repository, before, head)
-        gone = touched - still.paths if not still.cut else set()
+        away = touched - still.paths if not still.cut else set()
         if conflicts := touched & still.paths:
             raise in_conflict(branch, undone, conflicts)
     gate = look_at_gate_files(context, repository, branch, head, head)
-    changes = [change for change in own.changes if change.path not in gone]
+    changes = [change for change in own.changes if change.path not in away]
     kept = [change for change in changes if is_gate_file(change.path) or matches(change.path, tuple(keep))]
     note = ""
     if not own.changes and undone.metarange != before.metarange:
         note = f"commit {undone.id} changed only where bytes lie, which lakeFS cannot undo: use --to"
     taken = [change for change in changes if change not in kept]
     preview = add_up(taken, cut=own.cut or since.cut)
-    return _Found(preview, (*_as_on_head(kept), *_put_right(gate)), gate, note)
+    gone = bytes_gone(context, repository, before, taken)
+    return _Found(preview, (*_as_on_head(kept), *_put_right(gate)), gate, (note, gone))
 
 
 def in_conflict(branch: str, undone: Commit, paths: set[str]) -> Conflict:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from gate_server.errors import Conflict, NotFound, UsageError
+from gate_server.errors import Conflict, LakeFSError, NotFound, UsageError
 from gate_server.reverts import RevertContext, apply_revert, plan_revert
+from gate_server.store.store import Store
+from local_lakefs.testing import RunningServer
 from tests.contract.harness import Lakefs, Repository
 from tests.e2e.reverting import change, context_of, entries, install_guards, revert, temporary_branches
 
@@ -211,3 +216,29 @@ def test_an_undo_that_would_lose_others_work_is_refused(context: RevertContext, 
         plan_revert(context, repo.name, "main", undo="0000")
     with pytest.raises(NotFound, match="no revert"):
         plan_revert(context, repo.name, "main", undo="../x")
+
+
+@pytest.mark.parametrize("way", ["to", "commit", "paths"])
+def test_bytes_that_garbage_collection_took_are_told_before(
+    server: RunningServer, store: Store, way: str
+) -> None:
+    lakefs = Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
+    content = f"good {uuid4()}"
+    repo = lakefs.create_repository(files={"a": content, "dir/b": "good"})
+    context = context_of(lakefs, store)
+    good = repo.head()
+    folder = Path(repo.stat("main", "a")["physical_address"].removeprefix("local://").partition(repo.name)[0])
+    bad = change(repo, {"a": "bad", "dir/b": "bad"})
+    files = (file for file in folder.rglob("*") if file.is_file())
+    next(file for file in files if file.read_bytes() == content.encode()).unlink()
+    how: dict[str, Any] = {"commit": bad} if way == "commit" else {"to": good}
+    plan = plan_revert(context, repo.name, "main", **how, paths=["a"] if way == "paths" else [])
+    assert any("the bytes of a are gone from lakeFS's storage" in note for note in plan.notes), plan.notes
+    assert (plan.added, plan.changed) == (0, 1 if way == "paths" else 2)
+    whole = plan_revert(context, repo.name, "main", good, paths=["dir"])
+    assert whole.notes == ()
+    if way == "paths":  # what cannot be copied is not half put back
+        with pytest.raises(LakeFSError):
+            apply_revert(context, plan)
+        assert repo.head() == bad
+        assert temporary_branches(repo) == []

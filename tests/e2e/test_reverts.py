@@ -5,10 +5,12 @@ Also on a real one when `GATE_TEST_LAKEFS_URL` and its keys are given, as for th
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -425,21 +427,29 @@ def test_applying_takes_the_same_calls_whatever_the_distance(
     assert counts[0] <= (14 if way == "paths" else 9)
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["plain", "kept"])
-@pytest.mark.parametrize("after", [False, True], ids=["not-sent", "answer-lost"])
-@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for-good"])
+@pytest.mark.parametrize(
+    ("what", "after", "for_good"),
+    [
+        *itertools.product(["plain", "kept"], [False, True], [False, True]),
+        *itertools.product(["commit", "path"], [False], [True]),
+        *itertools.product(["commit", "path"], [True], [False]),
+    ],
+)
 def test_a_failure_at_any_call_leaves_nothing_behind(
-    lakefs: Lakefs, store: Store, repo: Repository, kept: bool, after: bool, for_good: bool
+    lakefs: Lakefs, store: Store, repo: Repository, what: str, after: bool, for_good: bool
 ) -> None:
     """Break every call of a revert in turn: main is as before or as planned, and no branch stays."""
     context = context_of(lakefs, store)
-    keep = ["dir/b"] if kept else []
     good = repo.head()
     outcomes = []
     for number in range(1, 40):
-        change(repo, {"a": f"bad {number}", "dir/b": f"mine {number}"})
+        before = repo.contents("main")
+        bad = change(repo, {"a": f"bad {number}", "dir/b": f"mine {number}"})
         head, own = repo.head(), repo.read("main", "dir/b")
-        plan = plan_revert(context, repo.name, "main", good, keep=keep)
+        how: dict[str, Any] = {"commit": bad} if what == "commit" else {"to": good}
+        how |= {"keep": ["dir/b"]} if what == "kept" else {"paths": ["a"]} if what == "path" else {}
+        wanted = {"a": b"good", "dir/b": own if what in ("kept", "path") else b"good"}
+        plan = plan_revert(context, repo.name, "main", **how)
         way = BreakingTransport(number, after, for_good)
         try:
             outcomes.append(apply_revert(context_of(lakefs, store, transport=way), plan).state)
@@ -453,7 +463,7 @@ def test_a_failure_at_any_call_leaves_nothing_behind(
             assert recorded.state in ("failed", "refused"), (number, recorded)
         else:
             assert recorded.state in ("verified", "applied"), (number, recorded)
-            assert repo.contents("main") == {"a": b"good", "dir/b": own if kept else b"good"}
+            assert repo.contents("main") == (before if what == "commit" else wanted)
             assert repo.get_commit("main")["parents"] == [head]
         if len(way.calls) < number:
             break
