@@ -10,9 +10,11 @@ from gate_server.audit.arrivals import arrival_of
 from gate_server.audit.line import OPEN, Line, State, Step
 from gate_server.audit.record import step_of
 from gate_server.errors import CouldNotTell, GateError, NotFound
+from gate_server.lakefs.answers import Difference, as_shape
+from gate_server.lakefs.client import repository_url
 from gate_server.model import Commit
 from gate_server.reverts.context import RevertContext
-from gate_server.reverts.gate_files import holds
+from gate_server.reverts.gate_files import holds, is_gate_file
 
 BEGAN = ("installed", "audit.began")
 ACTION = "_lakefs_actions/gate_pre_merge.yaml"
@@ -132,14 +134,26 @@ def _line(
 def _placed(context: RevertContext, repository: str, step: Step, commits: Sequence[Commit]) -> Step:
     """Return `step` with what it took back placed: on the line, below it, or, vouching for nothing, aside."""
     took = step.took
-    if took is None or took.kind != "to" or any(commit.id == took.target for commit in commits):
+    if took is None or took.kind != "to":
         return step
-    oldest = commits[-1].id
-    below = context.commits.first_parents(repository, oldest, stop_at=took.target)
-    if any(commit.id == took.target for commit in below):
+    target = next((commit for commit in commits if commit.id == took.target), None)
+    if target is not None and (not took.is_exact or _is_same(context, repository, target, step.commit)):
+        return step
+    below = context.commits.first_parents(repository, commits[-1].id, stop_at=took.target)
+    found = None if target else next((commit for commit in below if commit.id == took.target), None)
+    if found is not None and (not took.is_exact or _is_same(context, repository, found, step.commit)):
         return replace(step, took=replace(took, kind="before"))
     state = State.UNVERIFIED if step.state is State.REVERT else step.state
     return replace(step, state=state, took=replace(took, is_exact=False))
+
+
+def _is_same(context: RevertContext, repository: str, target: Commit, made: Commit) -> bool:
+    """Whether `made` holds what `target` does, but for the gate's own files, whatever the record says."""
+    if target.metarange == made.metarange:
+        return True
+    path = repository_url(repository, "refs", target.id, "diff", made.id)
+    differing = context.lakefs.pages(path, type="two_dot")
+    return all(is_gate_file(as_shape(Difference, item, f"GET {path}").path) for item in differing)
 
 
 def _with_arrivals(context: RevertContext, repository: str, branch: str, steps: Sequence[Step]) -> list[Step]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gate_server.audit.walk import audit
 from gate_server.errors import GateError
+from gate_server.model import Revert
 from gate_server.reverts import RevertContext
 from gate_server.store.records import Answer
 from gate_server.store.store import open_store
@@ -66,3 +68,21 @@ def is_verified(context: RevertContext, repository: str) -> bool:
         return audit(context, repository, "main").is_verified
     except GateError:
         return False
+
+
+def test_a_revert_vouches_for_what_it_made_alone(server: RunningServer, tmp_path: Path) -> None:
+    lakefs = Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
+    repo = lakefs.create_repository(files={"a": "good"})
+    good = repo.head()
+    store = open_store(f"sqlite:///{tmp_path}/gate.db")
+    store.installations.record(repo.name, "main", {}, good)
+    bad = repo.commit_files("main", {"b": "bad"})["id"]
+    forged = repo.commit_files("main", {"c": "bad"})["id"]
+    revert = Revert("r", repo.name, "main", bad, good, forged, "verified", "", is_whole=True)
+    store.reverts.open(replace(revert, state="planned", commit_id=""), "temporary")
+    store.reverts.close(revert)
+    context = context_of(lakefs, store)
+    found = audit(context, repo.name, "main")
+    assert [step.state.value for step in found.line.steps] == ["unverified", "unverified", "installed"]
+    assert found.line.last_good == found.line.steps[-1].commit
+    store.engine.dispose()
