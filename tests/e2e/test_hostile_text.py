@@ -100,6 +100,7 @@ def hostile(item: Any, text: str) -> Any:
         "to_commit",
         "commit_id",
         "answered_from",
+        "way",
     }
     changed = {}
     for field in fields(item):
@@ -146,7 +147,7 @@ def test_no_page_makes_anything_of_it(reader: FlaskClient, services: Services, t
     reverts = services.store.reverts
     revert = Revert(reverts.new_id(), text, text, NAMES["a"], NAMES["b"], "", "planned", text)
     reverts.open(revert, "gate-revert-x")
-    reverts.close(hostile(replace(revert, state="failed", notes=(text,)), text))
+    reverts.close(hostile(replace(revert, state="failed", notes=(text,), paths=(text,)), text))
     pages = (
         "/",
         f"/checks/{check.id}",
