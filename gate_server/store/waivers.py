@@ -72,13 +72,14 @@ class Waivers:
         return made
 
     def holding(self, repository: str, branch: str) -> list[MadeWaiver]:
-        """Return the waivers of a repository and branch that nobody ended; they may have expired."""
+        """Return the waivers of a repository and branch that hold; `decide` looks at their end once more."""
         query = (
             select(*_COLUMNS)
             .where(
                 waivers.c.repository == repository,
                 waivers.c.branch.in_(("", branch)),
                 waivers.c.ended_at.is_(None),
+                waivers.c.expires > now(),
             )
             .order_by(waivers.c.made_at, waivers.c.id)
         )

@@ -42,7 +42,7 @@ ALLOWED = {
     "store/records.py": "when somebody asked, and was answered; when something was kept",
     "store/times.py": "here it is read",
     "store/tokens.py": "when a token was revoked",
-    "store/waivers.py": "when a waiver was made or ended",
+    "store/waivers.py": "expiry of waivers; when one was made or ended",
     "telemetry/traces.py": "spans",
     "workers/child.py": "spans",
     "workers/runner.py": "spans",
