@@ -11,6 +11,7 @@ import pytest
 
 from gate_server.errors import Conflict, LakeFSError, NotFound, UsageError
 from gate_server.reverts import RevertContext, apply_revert, plan_revert
+from gate_server.settings import read_settings
 from gate_server.store.store import Store
 from local_lakefs.testing import RunningServer
 from tests.contract.harness import Lakefs, Repository
@@ -148,6 +149,13 @@ def test_a_path_that_only_changed_its_address_goes_back(context: RevertContext, 
     assert repo.read("main", "a") == b"evil"
     assert revert(context, repo, good, paths=["a"]).state == "verified"
     assert repo.read("main", "a") == b"good"
+
+
+def test_kept_paths_of_the_environment_have_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATE_REVERT_KEEP", "docs/**, models/current.bin,")
+    assert read_settings().revert_keep == ("docs/**", "models/current.bin")
+    monkeypatch.delenv("GATE_REVERT_KEEP")
+    assert read_settings().revert_keep == ()
 
 
 def test_settings_keep_paths_too(lakefs: Lakefs, context: RevertContext, repo: Repository) -> None:
