@@ -11,6 +11,8 @@ from gunicorn.http.unreader import SocketUnreader
 from local_lakefs.errors import CutOff
 from local_lakefs.storage.objects import Readable
 
+STEP_BYTES = 1 << 18
+
 
 class Exactly:
     """The next ``size_bytes`` of a source.
@@ -49,6 +51,20 @@ class _Direct:
         return data
 
 
+class _Steps:
+    """A body in chunks, as the official SDK sends large objects, in steps of moderate size.
+
+    gunicorn copies each step several times; of larger ones the system takes the memory back in between, and
+    giving it anew takes longer than all else but the MD5.
+    """
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._stream.read(size if size < 0 else min(size, STEP_BYTES))
+
+
 def _direct(stream: Readable | Body) -> Readable:
     """Read past gunicorn where it would only hand on; not past TLS, nor what somebody has begun to read."""
     if isinstance(stream, Body) and isinstance(stream.reader, LengthReader) and not stream.buf.getvalue():
@@ -62,5 +78,5 @@ def body(environ: dict[str, Any]) -> Readable:
     """Return the body of a WSGI request; gunicorn gives one that was cut off as if it were the whole."""
     stream: Readable = environ["wsgi.input"]
     if environ.get("HTTP_TRANSFER_ENCODING"):
-        return stream  # what ends it is part of it
+        return _Steps(stream)  # what ends it is part of it
     return Exactly(_direct(stream), int(environ.get("CONTENT_LENGTH") or 0))
