@@ -17,9 +17,9 @@ Path = Annotated[str, Field(min_length=1, max_length=1024, pattern="^[^\\x00]*$"
 class RevertRequest(Sent):
     """Put `branch` back: one of `to`, `commit` and `undo` says how.
 
-    `to` is a commit, any ref, or a time such as 2026-11-20T08:00Z; with `paths` only those objects and
-    folders go back. `commit` is undone alone; `undo` is the id of a revert to be taken back. `keep` are paths
-    or patterns that stay.
+    `to` is a commit, any ref, a time such as 2026-11-20T08:00Z, or `last-good`; with `paths` only those
+    objects and folders go back. `commit` is undone alone; `undo` is the id of a revert to be taken back.
+    `keep` are paths or patterns that stay.
     """
 
     repository: Name

@@ -29,6 +29,7 @@ from gate_server.app import (
     make_services,
     write_digest,
 )
+from gate_server.audit.follow import Follows
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.ahead import LooksAhead
 from gate_server.checks.watching import Watcher
@@ -172,8 +173,10 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
             return policies.of(asks_by.read_text(encoding="ascii"))
 
         watcher = Watcher(lakefs, store, active, runner.evaluate)
+        follows = Follows(reverts, active, most_reverts_an_hour=settings.audit_reverts_per_hour)
         by_policy.append(Duty("ahead", LooksAhead(lakefs, store, active), settings.ahead_every_s))
         by_policy.append(Duty("watch", watcher, settings.watch_every_s))
+        by_policy.append(Duty("audit", follows, settings.audit_every_s))
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         What `gate worker --check` holds its check by; it takes a lease itself, with `api_token`, without.
     ahead_every_s
         How long after one look ahead of merges the next one comes, where the policy says ``ahead:``, seconds.
+    audit_every_s
+        How long after one look at the guarded branches' heads the next one comes, seconds.
+    audit_reverts_per_hour
+        How often an audit may put a branch back by itself; where it would more often, people have to look.
     watch_every_s
         How often the heads of watched branches are looked for.
     waiver_days
@@ -124,6 +128,8 @@ class Settings(BaseSettings):
     elsewhere_wait_s: Annotated[float, Field(gt=0)] = 3600.0
     lease_token: SecretStr | None = None
     ahead_every_s: Annotated[float, Field(gt=0)] = 10.0
+    audit_every_s: Annotated[float, Field(gt=0)] = 5.0
+    audit_reverts_per_hour: Annotated[int, Field(ge=0)] = 3
     watch_every_s: Annotated[float, Field(gt=0)] = 10.0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     revert_keep: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()

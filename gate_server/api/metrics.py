@@ -55,6 +55,7 @@ def of_the_database(store: Store) -> Iterator[Metric]:
         ahead = store.ahead.waiting()
         workers = store.workers.alive()
         entries = store.ledger.head().number
+        followed = store.followed.listed()
     except SQLAlchemyError:
         log.exception("the database failed")
         yield GaugeMetricFamily("gate_database_up", "Whether the database answers.", 0)
@@ -78,4 +79,14 @@ def of_the_database(store: Store) -> Iterator[Metric]:
         elsewhere.oldest_s,
     )
     yield GaugeMetricFamily("gate_workers_alive", "Workers whose heartbeat is in time.", workers)
+    for name, what in (
+        ("unverified", "Commits that a guarded branch holds and nobody vouches for."),
+        ("failing", "Commits that a guarded branch holds and that were judged bad."),
+        ("findings", "What is wrong with the history of a guarded branch as a whole."),
+        ("rewrites", "How often the history of a guarded branch lost the head that was seen last."),
+    ):
+        gauge = GaugeMetricFamily(f"gate_branch_{name}", what, labels=["repository", "branch"])
+        for seen in followed:
+            gauge.add_metric([seen.repository, seen.branch], float(getattr(seen, name)))
+        yield gauge
     yield GaugeMetricFamily("gate_ledger_entries", "Entries of the ledger; never fewer.", entries)

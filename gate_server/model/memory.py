@@ -57,7 +57,7 @@ class Ask:
 
     id: str
     check_id: str | None
-    kind: Literal["hook", "api", "cli", "ahead", "watch"]
+    kind: Literal["hook", "api", "cli", "ahead", "watch", "audit"]
     principal: str
     event: Mapping[str, Any]
     created_at: datetime

@@ -237,7 +237,8 @@ class Policy:
     """A whole `gate.yaml` with its suites. ``digest`` covers both.
 
     ``in_repository`` is where repositories may keep a policy of their own, empty where they may not: what is
-    there is then the gate's own, whichever policy judges.
+    there is then the gate's own, whichever policy judges. ``on_unverified_fail`` says what happens to bad
+    data that came to a guarded branch by another way than a judged merge.
     """
 
     rules: tuple[Rule, ...]
@@ -247,6 +248,7 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
     ahead: Ahead | None = None
     watch: tuple[Watch, ...] = ()
+    on_unverified_fail: Literal["alert", "revert"] = "alert"
     path: str = ""
     in_repository: str = ""
     digest: str = ""

@@ -32,7 +32,17 @@ from gate_server.policy.watches import wrong_watches
 Read = Callable[[str], bytes]
 ReadSuite = Callable[[str, str, str], Suite]
 
-TOP_LEVEL = ("version", "rules", "judge", "unmatched", "waivers", "watch", "ahead", "defaults")
+TOP_LEVEL = (
+    "version",
+    "rules",
+    "judge",
+    "unmatched",
+    "on_unverified_fail",
+    "waivers",
+    "watch",
+    "ahead",
+    "defaults",
+)
 MAY_DEFAULT = (
     "repositories",
     "branches",
@@ -111,6 +121,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         waivers=tuple(waivers),
         ahead=ahead,
         watch=tuple(watch),
+        on_unverified_fail=document.get("on_unverified_fail", "alert"),
         path=name,
         in_repository=in_repository,
     )
@@ -131,7 +142,18 @@ def policy_digest(policy: Policy) -> str:
     suites = {name: suite.digest for name, suite in policy.suites.items()}
     later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
     watch = [[dump(replace(item, line=0)) for item in policy.watch]] if policy.watch else []
-    says = (rules, suites, waivers, policy.judge, policy.unmatched, policy.in_repository, *later, *watch)
+    audit = [policy.on_unverified_fail] if policy.on_unverified_fail != "alert" else []
+    says = (
+        rules,
+        suites,
+        waivers,
+        policy.judge,
+        policy.unmatched,
+        policy.in_repository,
+        *later,
+        *watch,
+        *audit,
+    )
     return digest("policy-2", *says)
 
 
@@ -175,7 +197,11 @@ def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
     if document.get("version") != 1:
         line = line_of(document, "version") if "version" in document else 1
         findings.append(f"{name}:{line}: `version: 1` is needed")
-    for key, choices in (("judge", ("result", "source")), ("unmatched", ("pass", "warn", "fail"))):
+    for key, choices in (
+        ("judge", ("result", "source")),
+        ("unmatched", ("pass", "warn", "fail")),
+        ("on_unverified_fail", ("alert", "revert")),
+    ):
         if key in document and document[key] not in choices:
             findings.append(f"{name}:{line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
     for key in ("rules", "waivers", "watch"):

@@ -22,7 +22,7 @@ from gate_server.store.times import now
 KEYS_A_QUERY = 1000
 NAME_CHARS = 1024  # as the tables have it
 FULL_ID = re.compile("[0-9a-f]{64}")
-Kind = Literal["hook", "api", "cli", "ahead", "watch"]
+Kind = Literal["hook", "api", "cli", "ahead", "watch", "audit"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,12 @@ class Asks:
             row = connection.execute(said).first()
             if row is not None and answer.outcome:
                 _to_ledger(connection, row._asdict(), answer)
+
+    def unanswered(self, kind: Kind) -> list[Ask]:
+        """Return the asks of a kind that have no verdict yet, oldest first."""
+        query = select(asks).where(asks.c.kind == kind, asks.c.outcome == "").order_by(asks.c.created_at)
+        with reading(self._engine) as connection:
+            return [load(Ask, dict(row._mapping)) for row in connection.execute(query)]
 
     def of_check(self, check_id: str) -> list[Ask]:
         """Return all asks that a check answered, oldest first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gate_server.errors import Conflict
@@ -190,6 +190,20 @@ class Reverts:
         with reading(self._engine) as connection:
             return [load(Revert, record) for record in connection.execute(query).scalars()]
 
+    def made_by(self, principal: str, repository: str, branch: str) -> list[Revert]:
+        """Return the reverts of a branch that one principal asked for, newest first."""
+        mine = _asked_by(principal, repository, branch)
+        query = select(reverts.c.record).where(mine).order_by(reverts.c.created_at.desc())
+        with reading(self._engine) as connection:
+            return [load(Revert, record) for record in connection.execute(query).scalars()]
+
+    def count_lately(self, principal: str, repository: str, branch: str, within_s: float) -> int:
+        """Return how many reverts of a branch one principal asked for in the last `within_s` seconds."""
+        lately = reverts.c.created_at >= database_time(-within_s)
+        query = select(func.count()).where(_asked_by(principal, repository, branch), lately)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()
+
     def times(self, revert_ids: Iterable[str]) -> dict[str, datetime]:
         """Return when each of `revert_ids` was asked for."""
         query = select(reverts.c.id, reverts.c.created_at).where(reverts.c.id.in_(list(revert_ids)))
@@ -214,6 +228,12 @@ class Reverts:
         )
         with reading(self._engine) as connection:
             return [(load(Revert, record), branch) for record, branch in connection.execute(query)]
+
+
+def _asked_by(principal: str, repository: str, branch: str) -> ColumnElement[bool]:
+    return and_(
+        reverts.c.principal == principal, reverts.c.repository == repository, reverts.c.branch == branch
+    )
 
 
 def _to_ledger(connection: Connection, kind: str, revert: Revert) -> None:

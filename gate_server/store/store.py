@@ -10,6 +10,7 @@ from gate_server.store.ahead import Ahead
 from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
 from gate_server.store.duties import Duties
+from gate_server.store.followed import Followed
 from gate_server.store.ledger import Ledger
 from gate_server.store.lent import Lent
 from gate_server.store.policies import Policies
@@ -40,6 +41,7 @@ class Store:
     workers: Workers
     duties: Duties
     ledger: Ledger
+    followed: Followed
 
 
 def open_store(database_url: str) -> Store:
@@ -70,4 +72,5 @@ def open_store(database_url: str) -> Store:
         Workers(engine),
         Duties(engine),
         Ledger(engine),
+        Followed(engine),
     )

@@ -250,3 +250,16 @@ duties = Table(
     Column("lease_until", Time),  # of one that is being done
     Column("done_at", Time),
 )
+
+followed = Table(
+    "followed",
+    metadata,
+    Column("repository", NAME, primary_key=True),
+    Column("branch", NAME, primary_key=True),
+    Column("head", ID, nullable=False),
+    Column("unverified", Integer, nullable=False),
+    Column("failing", Integer, nullable=False),
+    Column("findings", Integer, nullable=False),
+    Column("rewrites", Integer, nullable=False),
+    Column("looked_at", Time, nullable=False),
+)
