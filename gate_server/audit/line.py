@@ -118,6 +118,11 @@ class Line:
                 return step.commit
         return None
 
+    def brings_back(self, step: Step) -> bool:
+        """Whether going back to before `step` would bring in again what was taken back since."""
+        then = self.outstanding[self.steps.index(step) + 1 :][:1]
+        return any(not held <= self.outstanding[0] for held in then)
+
     def taken_back_by(self, commit_id: str) -> Step | None:
         """Return the step with which the content of `commit_id` left the branch, None where it is there."""
         gone: Step | None = None

@@ -99,7 +99,8 @@ class Reactions:
             reason=reason,
             expected_head=found.line.head.id,
         )
-        if all(later.state in (State.FAILING, State.REVERT) for later in since):
+        nothing_good = all(later.state in (State.FAILING, State.REVERT) for later in since)
+        if nothing_good and not found.line.brings_back(step):
             return plan(step.commit.parents[0])
         try:
             return plan(commit=step.commit.id)

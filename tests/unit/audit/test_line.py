@@ -72,6 +72,14 @@ def test_one_commit_undone_leaves_the_others() -> None:
     assert held(found) == {"2"}
 
 
+def test_going_back_may_bring_in_what_was_taken_back_since() -> None:
+    undone = line(FAILING, FAILING, TakenBack("undo", "1", True))
+    assert undone.brings_back(undone.steps[1])
+    assert not undone.brings_back(undone.steps[2])
+    plain = line(FAILING, FAILING)
+    assert not any(plain.brings_back(step) for step in plain.steps)
+
+
 def test_an_undone_revert_brings_back_what_it_took() -> None:
     assert held(line(FAILING, TakenBack("to", "0", True), TakenBack("undo", "2", True))) == {"1"}
     assert held(line(FAILING, TakenBack("to", "0", True), TakenBack("to", "1", True))) == {"1"}
