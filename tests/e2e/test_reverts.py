@@ -391,6 +391,7 @@ def test_the_gates_own_merge_is_announced(
     action = action[: action.index("      script:")] + f"      url: {endpoint.url}\n"
     good = change(repo, {"_lakefs_actions/other.yaml": action})
     head = change(repo, {"a": "bad"})
+    repo.protect("*")  # else the stand-in is a commit
     announced: list[bool] = []
 
     def look(event: dict[str, str]) -> bool:
