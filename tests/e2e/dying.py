@@ -72,6 +72,8 @@ def lose_database(connection: Connection) -> None:
     assert own is not None
     if connection.dialect.name == "sqlite":
         own.execute("PRAGMA query_only=1")
+        # The next connection of the pool may be another one.
+        event.listen(connection.engine, "checkout", lambda other, *_: other.execute("PRAGMA query_only=1"))
         return
     pid = own.info.backend_pid
     # A transaction would see the activity of its beginning.
