@@ -30,6 +30,7 @@ from gate_server.app import (
     write_digest,
 )
 from gate_server.audit.follow import Follows
+from gate_server.audit.heads import TellsHead
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.ahead import LooksAhead
 from gate_server.checks.watching import Watcher
@@ -42,7 +43,6 @@ from gate_server.reverts.left_branches import delete_left_branches
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
 from gate_server.slow_clients import Worker as SlowClientsWorker
-from gate_server.store.ledger import Head, Ledger
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
@@ -217,20 +217,6 @@ def _keep_up(reverts: RevertContext, settings: Settings) -> None:
     )
     if any((gone.checks, gone.asks, gone.evaluations)):
         log.info("pruned", checks=gone.checks, asks=gone.asks, evaluations=gone.evaluations)
-
-
-class TellsHead:
-    """Writes the ledger's head to the log when there is a new one: there nobody of the database alters it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._told = Head(0, "")
-
-    def __call__(self) -> None:
-        head = self._ledger.head()
-        if head.number and head != self._told:
-            log.info("ledger's head", head=str(head))
-            self._told = head
 
 
 class Supervisor:

@@ -32,8 +32,8 @@ class Afterwards:
         self._store = context.store
         self._in_repository = RepositoryPolicies(context.lakefs, context.listings, context.store.policies)
 
-    def judge(self, found: Audit, step: Step, entries: Sequence[Entry], policy: Policy) -> None:
-        """Have a commit judged, or tell what came of that; what could not be told is tried again, later."""
+    def judge(self, found: Audit, step: Step, entries: Sequence[Entry], policy: Policy) -> bool:
+        """Have a commit judged, or tell what came of that; return False where it is not time to try again."""
         waiting = self._waiting(found, step)
         if waiting is not None:
             check = self._store.checks.get(waiting.check_id or "")
@@ -44,9 +44,9 @@ class Afterwards:
                 verdict = self._verdict(check, self.policy_of(found, step, policy))
                 self._store.asks.answered(waiting.id, answer_of(verdict))
                 log.info("judged afterwards", commit=step.commit.id, check=check.id, outcome=verdict.outcome)
-            return
+            return True
         if not self._is_due(entries):
-            return
+            return False
         details = {
             "repository": found.repository,
             "destination": found.branch,
@@ -57,7 +57,7 @@ class Afterwards:
         except CouldNotTell as error:
             verdict = could_not_tell(Problem(error.code, error.message, error.hint))
             self._store.asks.create("audit", PRINCIPAL, details, None, answer_of(verdict))
-            return
+            return True
         commits = self._context.commits
         base = commits.get(found.repository, step.commit.parents[0])
         merged = step.commit.parents[1:2]
@@ -68,6 +68,7 @@ class Afterwards:
         check = known or checks.create(candidate, "audit", governing.digest)
         said = answer_of(self._verdict(known, governing)) if known else None
         self._store.asks.create("audit", PRINCIPAL, details, check.id, said)
+        return True
 
     def policy_of(self, found: Audit, step: Step, policy: Policy) -> Policy:
         """Return the policy that holds for a commit: of its first parent, as for a merge.

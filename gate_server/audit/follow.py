@@ -101,15 +101,16 @@ class Follows:
 
     def _work(self, found: Audit, entries: Mapping[str, tuple[Entry, ...]]) -> None:
         policy = self._policy()
-        unverified = [step for step in found.line.held if step.state is State.UNVERIFIED]
-        for step in unverified[-AT_A_TIME:]:  # the oldest first: what came after rests on it
-            self._afterwards.judge(found, step, entries.get(step.commit.id, ()), policy)
-        for step in found.line.held:
-            if step.state is State.FAILING:
-                governing = self._afterwards.policy_of(found, step, policy)
-                if not self._afterwards.waived(found, step, governing):
-                    self._reactions.react(found, step, governing)
-                return  # one at a time: what is done about it changes the line
+        under_way = 0
+        for step in reversed(found.line.held):  # the oldest first: what came after rests on it
+            if step.state is State.UNVERIFIED and under_way < AT_A_TIME:
+                under_way += self._afterwards.judge(found, step, entries.get(step.commit.id, ()), policy)
+        failing = [step for step in found.line.held if step.state is State.FAILING]
+        for number, step in enumerate(failing):
+            governing = self._afterwards.policy_of(found, step, policy)
+            is_waived = self._afterwards.waived(found, step, governing)
+            if number == 0 and not is_waived:  # the newest alone: what is done about it changes the line
+                self._reactions.react(found, step, governing)
 
     def _rewritten(self, found: Audit, seen: Seen) -> None:
         """Record that the head that was seen last is not on the line any more."""

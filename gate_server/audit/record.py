@@ -32,6 +32,7 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
         if entry.kind == "ask.answered"
         and entry.content["kind"] in JUDGES
         and entry.content["outcome"] in DECIDED
+        and entry.content["check"]  # the gate's own merges pass without one
     ]
     if not said:
         return Step(commit, State.UNVERIFIED, revert=revert, took=took)
@@ -43,7 +44,7 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
         state = State.WAIVED
     else:
         state = State.JUDGED if by_hook else State.JUDGED_AFTERWARDS
-    return Step(commit, state, last.subject, last.content["check"] or "", outcome, revert=revert, took=took)
+    return Step(commit, state, last.subject, last.content["check"], outcome, revert=revert, took=took)
 
 
 def _is_revert(entry: Entry) -> bool:

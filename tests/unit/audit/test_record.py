@@ -70,3 +70,8 @@ def test_what_a_revert_took_back() -> None:
     assert step_of(COMMIT, [closed(way="commit", is_whole=True)]).took == TakenBack(
         "undo", "t", is_exact=True
     )
+
+
+def test_what_passed_as_the_gates_own_merge_was_not_judged() -> None:
+    own = entry("ask.answered", kind="hook", check=None, outcome="PASS", status=200)
+    assert step_of(COMMIT, [own]).state is State.UNVERIFIED

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from gate_server.processes import TellsHead
+from gate_server.audit.heads import TellsHead
 from gate_server.store.ledger import append
 from gate_server.store.store import open_store
 
