@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
 
 from sqlalchemy import (
     ColumnElement,
@@ -15,13 +12,10 @@ from sqlalchemy import (
     Engine,
     Row,
     and_,
-    case,
     false,
     func,
     insert,
-    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -38,28 +32,16 @@ from gate_server.model import (
     dump,
     load,
 )
+from gate_server.store.check_conditions import HANDED_BACK, free, held_by, of_content, open_key
 from gate_server.store.database import reading
 from gate_server.store.ledger import append
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
 
 COLUMNS = [checks.c[item.name] for item in fields(Check)]
-# Queued, or of a worker that let its lease run out.
-FREE = or_(
-    checks.c.state == "queued", and_(checks.c.state == "running", checks.c.lease_until < database_time())
-)
-
 COMMAND = "cli@"  # how a worker is called that is a command's own process
 COMMAND_LEASE_S = 20.0
 ELSEWHERE_WAIT_S = 3600.0
-# An attempt that did no harm does not count; a worker elsewhere is waited for from now on.
-HANDED_BACK = {
-    "state": "queued",
-    "worker": "",
-    "lease_until": case((checks.c.place == "elsewhere", database_time()), else_=None),
-    "lease_digest": None,
-    "handed_back": checks.c.handed_back + 1,
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,7 @@ class Checks:
             "attempt": 1 if worker else 0,
             "worker": worker,
             "lease_until": database_time(COMMAND_LEASE_S) if worker else None,
-            "open_key": None if worker else _open_key(candidate, policy_digest),
+            "open_key": None if worker else open_key(candidate, policy_digest),
             "reusable": False,
             "outcome": "",
             "created_at": database_time(),
@@ -143,7 +125,7 @@ class Checks:
         if candidate.judged is not None and not candidate.judged.metarange:
             return None
         reusable = and_(checks.c.reusable, checks.c.outcome != Outcome.ERROR.value)
-        return self._first(and_(_of_content(candidate, policy_digest), checks.c.state == "done", reusable))
+        return self._first(and_(of_content(candidate, policy_digest), checks.c.state == "done", reusable))
 
     def just_ended(self, candidate: Candidate, policy_digest: str, within_s: float) -> Check | None:
         """Return the newest check of the same content and policy that ended in the last `within_s` seconds.
@@ -153,11 +135,11 @@ class Checks:
         if candidate.judged is not None and not candidate.judged.metarange:
             return None
         lately = checks.c.finished_at >= database_time(-within_s)
-        return self._first(and_(_of_content(candidate, policy_digest), checks.c.state == "done", lately))
+        return self._first(and_(of_content(candidate, policy_digest), checks.c.state == "done", lately))
 
     def open_for(self, candidate: Candidate, policy_digest: str) -> Check | None:
         """Return a check of the same content that is not done yet."""
-        return self._first(checks.c.open_key == _open_key(candidate, policy_digest))
+        return self._first(checks.c.open_key == open_key(candidate, policy_digest))
 
     def listed(self, *, repository: str = "", limit: int = 100) -> list[Check]:
         """Return the newest checks, without their evaluations."""
@@ -189,13 +171,13 @@ class Checks:
         seconds; whoever gets it here then is to end it. What was made ahead of who asks is taken by who wants
         that alone, so that nobody who waits is behind it.
         """
-        free = _free(elsewhere_wait_s, ahead)
+        may_be_taken = free(elsewhere_wait_s, ahead)
         with reading(self._engine) as connection:  # looking costs no write lock
-            if connection.execute(select(checks.c.id).where(free).limit(1)).first() is None:
+            if connection.execute(select(checks.c.id).where(may_be_taken).limit(1)).first() is None:
                 return None
         oldest = (
             select(checks.c.id)
-            .where(free)
+            .where(may_be_taken)
             .order_by(checks.c.created_at, checks.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -203,7 +185,7 @@ class Checks:
         )
         taken = (
             update(checks)
-            .where(checks.c.id == oldest, free)
+            .where(checks.c.id == oldest, may_be_taken)
             .values(
                 state="running",
                 attempt=checks.c.attempt + 1,
@@ -297,19 +279,6 @@ class Checks:
         return as_check(row) if row else None
 
 
-@lru_cache
-def _free(elsewhere_wait_s: float, ahead: bool) -> ColumnElement[bool]:
-    left = and_(checks.c.place == "elsewhere", checks.c.lease_until < database_time(-elsewhere_wait_s))
-    # The states first: by them the index leaves out what is done, which is nearly all.
-    states = checks.c.state.in_(("queued", "running"))
-    return and_(states, checks.c.ahead.is_(ahead), or_(and_(checks.c.place == "here", FREE), left))
-
-
-def held_by(held: Mapping[str, int]) -> ColumnElement[bool]:
-    """Say which checks these are (id -> attempt), as long as they run."""
-    return and_(tuple_(checks.c.id, checks.c.attempt).in_(list(held.items())), checks.c.state == "running")
-
-
 def _to_ledger(connection: Connection, check: Check, verdict: Verdict) -> None:
     append(
         connection,
@@ -327,36 +296,6 @@ def _to_ledger(connection: Connection, check: Check, verdict: Verdict) -> None:
             "summary": verdict.summary,
         },
     )
-
-
-def _of_content(candidate: Candidate, policy_digest: str) -> ColumnElement[bool]:
-    return and_(
-        checks.c.repository == candidate.repository,
-        checks.c.destination == candidate.destination,
-        # What a merge loses (C3) depends on the two commits and where they meet, not on content.
-        checks.c.base_commit == candidate.base.id,
-        checks.c.source_commit == (candidate.source.id if candidate.source else ""),
-        checks.c.base_metarange == candidate.base.metarange,
-        checks.c.judged_metarange == (candidate.judged.metarange if candidate.judged else ""),
-        checks.c.policy_digest == policy_digest,
-    )
-
-
-def _open_key(candidate: Candidate, policy_digest: str) -> str:
-    """Return the digest of what an open check is joined by.
-
-    Each try of a merge makes a commit of its own: content joins them, not the commit's id.
-    """
-    judged = candidate.judged
-    parts = [
-        candidate.repository,
-        candidate.destination,
-        policy_digest,
-        candidate.base.id,
-        candidate.source.id if candidate.source else "",
-        (judged.metarange or judged.id) if judged else "",
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def as_check(row: Row[tuple[object, ...]]) -> Check:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy import Engine, and_, select, update
 
 from gate_server.model import Check, Evaluation, Plan, dump
-from gate_server.store.checks import COLUMNS, FREE, HANDED_BACK, as_check, held_by
+from gate_server.store.check_conditions import FREE, HANDED_BACK, held_by
+from gate_server.store.checks import COLUMNS, as_check
 from gate_server.store.database import reading
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
