@@ -29,6 +29,7 @@ from gate_server.app import (
     make_services,
     write_digest,
 )
+from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.follow import Follows
 from gate_server.audit.heads import TellsHead
 from gate_server.checks.active import ActivePolicy
@@ -172,8 +173,9 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         def active() -> Policy:
             return policies.of(asks_by.read_text(encoding="ascii"))
 
-        watcher = Watcher(lakefs, store, active, runner.evaluate)
-        follows = Follows(reverts, active, most_reverts_an_hour=settings.audit_reverts_per_hour)
+        automatic = AutomaticReverts(reverts, most_an_hour=settings.audit_reverts_per_hour)
+        watcher = Watcher(lakefs, store, active, runner.evaluate, automatic.take_back_watched)
+        follows = Follows(reverts, active, automatic)
         by_policy.append(Duty("ahead", LooksAhead(lakefs, store, active), settings.ahead_every_s))
         by_policy.append(Duty("watch", watcher, settings.watch_every_s))
         by_policy.append(Duty("audit", follows, settings.audit_every_s))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from gate_server.audit.afterwards import Afterwards
+from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.line import State, Step
 from gate_server.audit.react import Reactions
 from gate_server.audit.walk import BEGAN, Audit, audit
@@ -33,12 +34,12 @@ class Follows:
     """
 
     def __init__(
-        self, context: RevertContext, policy: Callable[[], Policy], *, most_reverts_an_hour: int
+        self, context: RevertContext, policy: Callable[[], Policy], reverts: AutomaticReverts
     ) -> None:
         self._context = context
         self._policy = policy
         self._afterwards = Afterwards(context)
-        self._reactions = Reactions(context, most_an_hour=most_reverts_an_hour)
+        self._reactions = Reactions(context, reverts)
 
     def __call__(self) -> None:
         """Look once."""

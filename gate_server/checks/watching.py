@@ -49,6 +49,8 @@ AGAIN_AFTER_S = 60.0  # what could not be told is looked at again
 PRINCIPAL = "watch"
 GOOD = (Outcome.PASS, Outcome.WARN)
 
+TakeBack = Callable[[str, str, Commit, str, str], None]
+
 log = structlog.get_logger()
 
 
@@ -63,14 +65,23 @@ class Watcher:
         Gives the policy that is asked by now.
     evaluate
         What reads the data, in a child that can be killed.
+    take_back
+        Puts a branch back from its head to the commit where all was in order, empty where none was, and says
+        why; it decides itself whether that may be.
     """
 
     def __init__(
-        self, lakefs: LakeFS, store: Store, active: Callable[[], Policy], evaluate: Evaluator
+        self,
+        lakefs: LakeFS,
+        store: Store,
+        active: Callable[[], Policy],
+        evaluate: Evaluator,
+        take_back: TakeBack,
     ) -> None:
         self._store = store
         self._active = active
         self._evaluate = evaluate
+        self._take_back = take_back
         self._commits = Commits(lakefs)
         self._listings = Listings(lakefs)
         self._in_repository = RepositoryPolicies(lakefs, self._listings, store.policies)
@@ -143,6 +154,9 @@ class Watcher:
             check=check_id,
             was=last.outcome if last else "",
         )
+        if verdict.outcome is Outcome.FAIL and watch.on_fail == "revert":
+            why = f"watch {watch.name} found bad data (check {check_id})"
+            self._take_back(repository, branch, head, last.passed_commit if last else "", why)
 
     def _everything(self, policy: Policy, repository: str, branch: str, head: Commit) -> Changes:
         """Return all that the head holds under the rules, as if it was new.

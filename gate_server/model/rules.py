@@ -191,7 +191,7 @@ class Watch:
     every
         Also, or instead, at intervals, such as ``30m``, ``1h`` or ``1d``.
     on_fail
-        ``alert``: record, log and metric.
+        ``alert``: record, log and metric. ``revert``: also back to the last head at which all was in order.
     """
 
     __pydantic_config__ = STRICT
@@ -202,7 +202,7 @@ class Watch:
     rules: tuple[Name, ...] = ()
     after_merge: bool = True
     every: Annotated[str, Field(pattern=r"^([1-9]\d{0,4}[mhd])?$")] = ""
-    on_fail: Literal["alert"] = "alert"
+    on_fail: Literal["alert", "revert"] = "alert"
     line: int = 0
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,26 @@ watch:
 FIVE = GOOD + GOOD
 
 
-@pytest.fixture(scope="module")
-def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    folder = Path(tmp_path_factory.mktemp("watching"))
+@contextmanager
+def watching(server: RunningServer, folder: Path, watch: str) -> Iterator[Gate]:
     shutil.copytree(ROOT / "expectations", folder / "policy")
     policy = folder / "policy" / "gate.yaml"
-    policy.write_text(policy.read_text() + WATCH)
+    policy.write_text(policy.read_text() + watch)
     settings = {"GATE_POLICY": str(policy), "GATE_WATCH_EVERY_S": "0.2"}
     with running_gate(server.environment, folder / "gate", **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    with watching(server, Path(tmp_path_factory.mktemp("watching")), WATCH) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def reverting(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    watch = WATCH.replace("every: 1d", "on_fail: revert")
+    with watching(server, Path(tmp_path_factory.mktemp("reverting")), watch) as running:
         yield running
 
 
@@ -127,3 +140,38 @@ def test_what_is_waived_is_a_warning(watched: Watched) -> None:
     watched.world.commit(watched.world.main, {"lakefs_test.csv": BAD})
     look = watched.look_at_head()
     assert (look["verdict"], "Ann" in look["details"][0]["waived_by"]) == ("WARN", True)
+
+
+def test_a_branch_goes_back_to_where_all_was_in_order_once(reverting: Gate, world: World) -> None:
+    world.commit(world.main, {"lakefs_test.csv": BAD})
+    watched = Watched(reverting, world)
+    first = watched.head
+
+    def held_back(commit: str) -> list[str]:
+        engine = open_engine(reverting.database_url)
+        entries = Ledger(engine).of_subject(commit)
+        engine.dispose()
+        return [entry.content["why"] for entry in entries if entry.kind == "audit.held_back"]
+
+    until(lambda: held_back(first) == ["no head was seen at which all was in order"])
+    world.commit(world.main, {"lakefs_test.csv": GOOD, "other.txt": b"1"})
+    assert watched.look_at_head()["verdict"] == "PASS"
+    good = world.contents("main")
+    world.commit(world.main, {"lakefs_test.csv": BAD, "other.txt": b"2"})
+    until(lambda: world.contents("main") == good)
+    assert watched.look_at_head()["verdict"] == "PASS"
+
+    def reverts() -> list[dict[str, Any]]:
+        answer = reverting.api.get("/api/v1/reverts", params={"repository": world.name})
+        return list(answer.json()["reverts"])
+
+    until(lambda: [revert["state"] for revert in reverts()] == ["verified"])
+    (revert,) = reverts()
+    assert revert["principal"] == "gate audit"
+    assert "watch whole found bad data" in revert["reason"]
+    undone = {"repository": world.name, "branch": "main", "undo": revert["id"]}
+    assert reverting.api.post("/api/v1/reverts", json=undone).status_code == 201
+    again = watched.head  # somebody wants it so
+    until(lambda: len(held_back(again)) == 1)
+    assert "brought it again" in held_back(again)[0]
+    assert watched.head == again
