@@ -11,12 +11,13 @@ import httpx
 class BreakingTransport(httpx.BaseTransport):
     """Passes calls on; the call number `break_at` (from 1) and, with `for_good`, all later ones are lost.
 
-    With `after`, lakeFS does what was asked and only its answer is lost.
+    With `after`, lakeFS does what was asked and only its answer is lost. With a `status` they are refused.
     """
 
     break_at: int = 0
     after: bool = False
     for_good: bool = False
+    status: int = 0
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -28,6 +29,9 @@ class BreakingTransport(httpx.BaseTransport):
         self.calls.append(f"{request.method} {request.url.path}")
         number = len(self.calls)
         lost = self.break_at and (number == self.break_at or (self.for_good and number > self.break_at))
+        if lost and self.status:
+            refusal = httpx.ByteStream(b'{"message": "refused by the test"}')
+            return httpx.Response(self.status, stream=refusal, request=request)
         if lost and not self.after:
             raise httpx.ConnectError("lost by the test", request=request)
         answer = self._real.handle_request(request)

@@ -474,6 +474,44 @@ def test_a_failure_at_any_call_leaves_nothing_behind(
     assert set(outcomes) > {"verified"}, "something must have failed"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_rights_that_are_lost_at_any_call_leave_nothing_half_done(
+    lakefs: Lakefs, store: Store, repo: Repository, status: int
+) -> None:
+    good = repo.head()
+    outcomes, told = [], set()
+    for number in range(1, 40):
+        change(repo, {"a": f"bad {number}"})
+        head = repo.head()
+        plan = plan_revert(context_of(lakefs, store), repo.name, "main", good)
+        way = BreakingTransport(number, for_good=True, status=status)
+        try:
+            done = apply_revert(context_of(lakefs, store, transport=way), plan)
+            outcomes.append(done.state)
+            told.add(f"{done.message} {' '.join(done.notes)}")
+        except (LakeFSError, CouldNotTell) as error:
+            outcomes.append(error.code)
+            told.add(error.message)
+        sweep(context_of(lakefs, store), older_than_s=0)
+        assert temporary_branches(repo) == [], f"call {number} of {way.calls}"
+        assert store.reverts.unfinished() == []
+        state = store.reverts.listed(limit=1)[0].state
+        if repo.head() == head:
+            assert state in ("failed", "refused"), (number, state)
+        else:
+            assert state in ("verified", "applied"), (number, state)
+            assert repo.read("main", "a") == b"good"
+        if len(way.calls) < number:
+            break
+    else:
+        pytest.fail("a revert of 40 calls")
+    assert outcomes[-1] == "verified"
+    assert set(outcomes) > {"verified"}, "something must have failed"
+    refused = {text for text in told if "holds the content" not in text}
+    assert refused, "nobody was told"
+    assert all("refused by the test" in text for text in refused)
+
+
 def test_a_revert_whose_process_died_is_swept(context: RevertContext, repo: Repository) -> None:
     target = repo.head()
     head = change(repo, {"a": "bad"})
