@@ -252,7 +252,7 @@ class Place:
             for row in listed.json()["checks"]:
                 check = self.gate.api.get(f"/api/v1/checks/{row['check']}").json()
                 if (check["source_commit"], check["base_commit"]) == wanted and check["state"] == "done":
-                    found.append(row)
+                    found.append({**row, "verdict": check["verdict"]})  # the list may be of before
             return bool(found)
 
         until(judged)
