@@ -9,7 +9,7 @@ CHERRY_PICK = "cherry-pick-origin"  # metadata of each cherry-pick
 STRATEGY = ".lakefs.merge.strategy"  # metadata of merges and imports; an import's is always source-wins
 
 
-def arrival_of(commit: Commit, *, source_asks: bool | None) -> Arrival:
+def arrival_of(commit: Commit, *, source_asks: bool | None, is_read_only: bool = False) -> Arrival:
     """Return how `commit` came.
 
     Metadata of a commit or a merge is the caller's to choose, so what rests on it alone is a guess.
@@ -19,10 +19,14 @@ def arrival_of(commit: Commit, *, source_asks: bool | None) -> Arrival:
     source_asks
         Of a merge: whether the commit that was merged had the gate's action as it was installed (H1); None
         where that is not known.
+    is_read_only
+        Whether the repository is: merges into it have to be forced, and then no hook is called (H7).
     """
     if len(commit.parents) > 1:
         if source_asks is False:
             return Arrival("a merge of a commit without the gate's action", is_certain=True)
+        if is_read_only:
+            return Arrival("a forced merge: the repository is read-only")
         if source_asks:
             return Arrival("a merge that the gate has no answer for", is_certain=True)
         return Arrival("a merge", is_certain=True)

@@ -10,7 +10,7 @@ from gate_server.audit.arrivals import arrival_of
 from gate_server.audit.line import OPEN, Line, State, Step
 from gate_server.audit.record import step_of
 from gate_server.errors import CouldNotTell, GateError, NotFound
-from gate_server.lakefs.answers import Difference, as_shape
+from gate_server.lakefs.answers import Difference, RepositoryAnswer, as_shape
 from gate_server.lakefs.client import repository_url
 from gate_server.model import Commit
 from gate_server.reverts.context import RevertContext
@@ -165,9 +165,20 @@ def _with_arrivals(context: RevertContext, repository: str, branch: str, steps: 
             if len(step.commit.parents) > 1 and looked_at < SOURCES_LOOKED_AT:
                 looked_at += 1
                 source_asks = _asks(context, repository, step.commit.parents[1], installed)
-            step = replace(step, arrival=arrival_of(step.commit, source_asks=source_asks))  # noqa: PLW2901
+            is_forced = bool(source_asks) and _is_read_only(context, repository)
+            arrival = arrival_of(step.commit, source_asks=source_asks, is_read_only=is_forced)
+            step = replace(step, arrival=arrival)  # noqa: PLW2901
         found.append(step)
     return found
+
+
+def _is_read_only(context: RevertContext, repository: str) -> bool:
+    """Whether merges have to be forced now, which calls no hook (H7)."""
+    try:
+        found = context.lakefs.get(repository_url(repository))
+        return as_shape(RepositoryAnswer, found, f"repository {repository}").read_only
+    except GateError:
+        return False  # only how it came is not known then
 
 
 def _asks(context: RevertContext, repository: str, source: str, installed: dict[str, str]) -> bool | None:

@@ -114,6 +114,7 @@ class RepositoryAnswer:
     """A repository."""
 
     storage_namespace: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from itertools import pairwise
 import pytest
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.guarded import PATH, Guarded
+from tests.contract.harness import Lakefs, success
+from tests.e2e.guarded import ACTION_PATH, PATH, Guarded
 from tests.e2e.harness import BAD, GOOD, Gate
+from tests.e2e.test_hooks import ACTION
 
 
 @pytest.fixture
@@ -194,3 +196,30 @@ def test_no_last_good_state_is_made_up(guarded: Guarded) -> None:
     answer = guarded.gate.api.post("/api/v1/reverts", json=body)
     assert answer.status_code == 409
     assert "does not hold commit" in answer.json()["error"]["message"]
+
+
+def test_a_forced_merge_into_a_read_only_repository_is_named(server: RunningServer, gate: Gate) -> None:
+    lakefs = Lakefs("embedded", server.url, server.access_key_id, server.secret_access_key)
+    repository = lakefs.create_repository(read_only=True)
+    action = ACTION.format(url=gate.url)
+
+    def put(branch: str, path: str, content: bytes) -> str:
+        where = {"path": path, "force": True}
+        success(repository.request("POST", "branches", branch, "objects", params=where, content=content))
+        return str(repository.commit(branch, force=True)["id"])
+
+    installed = put("main", ACTION_PATH, action.encode())
+    body = {
+        "repository": repository.name,
+        "branch": "main",
+        "files": {ACTION_PATH: action},
+        "commit_id": installed,
+    }
+    assert gate.api.put("/api/v1/installations", json=body).status_code == 200
+    repository.create_branch("work", force=True)
+    put("work", PATH, BAD)
+    merged = repository.merge("work", force=True)
+    answer = gate.api.get("/api/v1/audits", params={"repository": repository.name, "branch": "main"})
+    newest = answer.json()["audit"]["commits"][0]
+    assert (newest["commit"], newest["state"]) == (merged, "unverified")
+    assert newest["came_by"] == "looks like a forced merge: the repository is read-only"
