@@ -49,7 +49,7 @@ def test_a_spoilt_log_is_never_verified(server: RunningServer, tmp_path: Path) -
     repo.commit_files("main", {"b": "bad"}, "bad")
     good = repo.commit_files("main", {"c": "good"})["id"]
     event = {"repository": repo.name, "destination": "main", "commit_id": good}
-    store.asks.create("hook", "lakeFS", event, None, Answer(200, "PASS", ""))
+    store.asks.create("hook", "lakeFS", event, "check", Answer(200, "PASS", ""))
     with spoiling_way(server) as way:
         reached = Lakefs("embedded", way.url, lakefs.access_key_id, lakefs.secret_access_key)
         context = context_of(reached, store, timeout_s=5.0)
