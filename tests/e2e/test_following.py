@@ -181,9 +181,13 @@ def test_history_that_was_rewritten_is_found(guarded: Guarded, store: Store) -> 
     until(lambda: guarded.audit()["verified"] and guarded.said(good)["state"] == "judged afterwards")
     guarded.repository.request("PUT", "branches", "main", "hard_reset", params={"ref": guarded.installed})
     until(lambda: "audit.rewritten" in kinds(store, good))
-    text = guarded.gate.api.get("/metrics").text
-    lines = [line for line in text.splitlines() if guarded.world.name in line]
-    assert any(line.startswith("gate_branch_rewrites") and line.endswith(" 1.0") for line in lines), lines
+
+    def counted() -> bool:
+        lines = guarded.gate.api.get("/metrics").text.splitlines()
+        mine = [line for line in lines if guarded.world.name in line]
+        return any(line.startswith("gate_branch_rewrites") and line.endswith(" 1.0") for line in mine)
+
+    until(counted)
 
 
 def test_a_worker_that_dies_while_it_takes_back_does_so_once(guarded: Guarded, on_fail: str) -> None:
