@@ -50,6 +50,7 @@ def evaluate(
     return replace(
         evaluation,
         bytes_read=allowance.read_bytes + other_allowance.read_bytes,
+        objects_read=allowance.objects_read + other_allowance.objects_read,
         duration_s=time.monotonic() - started,
     )
 

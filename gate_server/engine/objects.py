@@ -21,9 +21,13 @@ class DataObject:
         What the store says of its content. Compared with the bytes when it looks like an MD5 (32 hex digits).
     open
         Returns a fresh binary stream of the whole object; the engine closes it.
+    read_range
+        Returns so many bytes from a place (from 0) on, exactly; None where the store serves no ranges. Not
+        there where only the whole will do, as its checksum has to be compared. Safe in threads.
     """
 
     path: str
     size_bytes: int
     checksum: str
     open: Callable[[], BinaryIO]
+    read_range: Callable[[int, int], bytes | None] | None = None

@@ -152,15 +152,19 @@ class LakeFS:
         return json_of(answer, f"{method} {path}") if has_json else None
 
     @contextmanager
-    def stream(self, path: str, /, **params: Any) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, /, *, headers: Mapping[str, str] | None = None, **params: Any
+    ) -> Iterator[httpx.Response]:
         """Give the open answer of a reading call, its body as it is stored and not yet read."""
         with ExitStack() as stack:
-            yield self._trying(lambda: self._opened(stack, path, params))
+            yield self._trying(lambda: self._opened(stack, path, params, {**AS_STORED, **(headers or {})}))
 
-    def _opened(self, stack: ExitStack, path: str, params: Mapping[str, Any]) -> httpx.Response:
+    def _opened(
+        self, stack: ExitStack, path: str, params: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> httpx.Response:
         started = time.monotonic()
         try:
-            answer = stack.enter_context(self._http.stream("GET", path, params=params, headers=AS_STORED))
+            answer = stack.enter_context(self._http.stream("GET", path, params=params, headers=headers))
             if answer.status_code >= 300:
                 answer = self._whole(answer, started)
         except httpx.RequestError as error:

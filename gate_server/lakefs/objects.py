@@ -61,6 +61,45 @@ def open_object(lakefs: LakeFS, repository: str, commit_id: str, path: str) -> B
     return cast(BinaryIO, io.BufferedReader(ObjectStream(lakefs, repository, commit_id, path), CHUNK_BYTES))
 
 
+def read_range(
+    lakefs: LakeFS, repository: str, commit_id: str, path: str, size_bytes: int, first: int, count: int
+) -> bytes | None:
+    """Return `count` bytes of an object from `first` (from 0) on; None where only the whole is served.
+
+    Parameters
+    ----------
+    size_bytes
+        The object's length; an answer that tells another is none.
+
+    Raises
+    ------
+    CouldNotTell
+        Something else than exactly that range came.
+    """
+    url = repository_url(repository, "refs", commit_id, "objects")
+    last = first + count - 1
+    name = f"bytes {first}-{last} of lakefs://{repository}/{commit_id}/{path}"
+    content = bytearray()
+    try:
+        with lakefs.stream(url, path=path, headers={"range": f"bytes={first}-{last}"}) as answer:
+            if answer.status_code == 200:  # RFC 9110, 14.2: who serves no ranges ignores the header
+                return None
+            told = answer.headers.get("content-range", "")
+            if answer.status_code != 206 or told != f"bytes {first}-{last}/{size_bytes}":
+                raise CouldNotTell(f"{name} were asked for, and something else came", "ask again")
+            for chunk in answer.iter_raw():
+                content += chunk
+                if len(content) > count:
+                    break
+    except httpx.HTTPError as error:
+        raise CouldNotTell(
+            f"{name} broke off while they were read ({type(error).__name__})", "ask again"
+        ) from error
+    if len(content) != count:
+        raise CouldNotTell(f"{name} came at another length", "ask again")
+    return bytes(content)
+
+
 def read_object(lakefs: LakeFS, repository: str, ref: str, path: str, most_bytes: int = -1) -> bytes:
     """Return all bytes of a small object, such as an action file; or its first `most_bytes`."""
     with open_object(lakefs, repository, ref, path) as stream:

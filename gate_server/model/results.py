@@ -79,6 +79,8 @@ class Problem:
 class Evaluation:
     """The results of one obligation; immutable.
 
+    ``bytes_read`` is what came from the store, of ``objects_read`` objects.
+
     ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
     tell, never cached).
     """
@@ -89,6 +91,7 @@ class Evaluation:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     bytes_read: int = 0
+    objects_read: int = 0
     duration_s: float = 0.0
 
     @property

@@ -134,6 +134,7 @@ def validation_result(obligation: Obligation, evaluation: Evaluation | None, sui
                 "rows": evaluation.rows if evaluation else None,
                 "columns": list(evaluation.columns) if evaluation else [],
                 "bytes_read": evaluation.bytes_read if evaluation else 0,
+                "objects_read": evaluation.objects_read if evaluation else 0,
                 "duration_s": evaluation.duration_s if evaluation else 0.0,
             }
         },

@@ -23,7 +23,11 @@ _BY_SEVERITY: dict[str, tuple[Tone, str]] = {
     "warning": ("warn", "Failed, a warning"),
     "info": ("info", "Failed, for information"),
 }
-_ANSWERED_FROM = {"great_expectations": "Great Expectations", "gate": "the gate"}
+_ANSWERED_FROM = {
+    "metadata": "metadata",
+    "great_expectations": "Great Expectations",
+    "gate": "the gate",
+}
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ def _facts(evaluation: Evaluation) -> str:
     if evaluation.columns:
         facts.append(wording.count(len(evaluation.columns), "column"))
     if evaluation.bytes_read:
-        facts.append(wording.size(evaluation.bytes_read))
+        several = f" of {evaluation.objects_read:,} objects" if evaluation.objects_read > 1 else ""
+        facts.append(f"{wording.size(evaluation.bytes_read)} read{several}")
     facts.append(wording.seconds(evaluation.duration_s))
     return " · ".join(facts)
 

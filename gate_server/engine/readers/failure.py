@@ -39,18 +39,24 @@ class ReadFailure(Exception):
 
 
 class Allowance:
-    """What is left of the limits of the data, over all objects of one obligation."""
+    """What is left of the limits of the data, over all objects of one obligation, and what was read of them.
+
+    ``stored_bytes`` is the objects' length as announced, which has the limit; ``read_bytes`` and
+    ``objects_read`` are what came from the store.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.stored_bytes = 0
         self.read_bytes = 0
+        self.objects_read = 0
         self.decompressed_bytes = 0
         self.rows = 0
 
     def take_bytes(self, count: int) -> None:
-        """Count stored bytes."""
-        self.read_bytes += count
-        if self.read_bytes > self.limits.size_bytes:
+        """Count the length of an object."""
+        self.stored_bytes += count
+        if self.stored_bytes > self.limits.size_bytes:
             self._exceeded("size_bytes", self.limits.size_bytes, "bytes")
 
     def take_decompressed(self, count: int) -> None:

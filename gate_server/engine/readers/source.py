@@ -57,9 +57,11 @@ def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
     count = 0
     allowance.take_bytes(data.size_bytes)
     try:
+        allowance.objects_read += 1
         with data.open() as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 count += len(chunk)
+                allowance.read_bytes += len(chunk)
                 if count > data.size_bytes:
                     break
                 md5.update(chunk)

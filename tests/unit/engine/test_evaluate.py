@@ -384,7 +384,7 @@ def test_an_evaluation_goes_through_json(judge: Any) -> None:
 
 def test_bytes_and_time_are_told(judge: Any) -> None:
     evaluation = judge(b"qty\n1\n", NOT_NULL, fmt=TYPED)
-    assert evaluation.bytes_read == 6
+    assert (evaluation.bytes_read, evaluation.objects_read) == (6, 1)
     assert evaluation.duration_s > 0
 
 

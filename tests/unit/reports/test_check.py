@@ -49,7 +49,13 @@ NULLS = Result(
 )
 HOLDS = Result(number=1, expectation="expect_column_to_exist", success=True, message="`qty` is column 0")
 ANSWERED = Evaluation(
-    "answered", (NULLS, HOLDS), rows=4, columns=("qty", "price"), bytes_read=1500, duration_s=0.25
+    "answered",
+    (NULLS, HOLDS),
+    rows=4,
+    columns=("qty", "price"),
+    bytes_read=1500,
+    objects_read=2,
+    duration_s=0.25,
 )
 
 
@@ -105,7 +111,10 @@ def test_a_finding_says_where_and_what() -> None:
     )
     assert (finding.expected, finding.observed) == ("hold no nulls", "2 of 4 values are null")
     (section,) = report.sections
-    assert (section.word, section.facts) == ("1 of 2 failed", "4 rows · 2 columns · 1.5 kB · 0.25 s")
+    assert (section.word, section.facts) == (
+        "1 of 2 failed",
+        "4 rows · 2 columns · 1.5 kB read of 2 objects · 0.25 s",
+    )
     assert [(row.word, row.unexpected, row.place) for row in section.rows] == [
         ("Failed", "2 of 4 (50 %), 2 null", "lines 2, 4"),
         ("Holds", "", ""),
