@@ -152,7 +152,7 @@ class Judgement:
             return None
         present = series.dropna()
         rows = [row for row, text in zip(present.index.tolist(), present, strict=True) if not _is_json(text)]
-        return results.counted(one, self._table, rows, len(present), "are not JSON") if rows else None
+        return results.counted(one, self._table.located, rows, len(present), "are not JSON") if rows else None
 
     def _result(self, one: Asked, answer: Answer) -> Result:
         if one.offer.kind == "table":
@@ -170,7 +170,7 @@ class Judgement:
     def _answered(self, one: Asked, answer: Answer) -> Result:
         if answer.exception:
             raise Unanswered(f"{one.type} could not be answered ({answer.exception})")
-        return results.answered(one, answer, self._table, tuple(self._columns))
+        return results.answered(one, answer, self._table.located, tuple(self._columns))
 
 
 def _neutral(place: int) -> str:

@@ -16,7 +16,7 @@ from gate_server.engine.bounds import decimal
 from gate_server.engine.naming import quoted
 from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
-from gate_server.engine.readers.table import Table
+from gate_server.engine.readers.scan import Located
 from gate_server.engine.run import ROWS_KEPT, Answer
 from gate_server.model import COMPARES, Result
 
@@ -64,7 +64,7 @@ def missing(asked: Asked, absent: Sequence[str], found: Sequence[str]) -> Result
     )
 
 
-def counted(asked: Asked, table: Table, broken: Sequence[int], looked_at: int, fault: str) -> Result:
+def counted(asked: Asked, table: Located, broken: Sequence[int], looked_at: int, fault: str) -> Result:
     """Return a failure that we counted ourselves; `broken` are the rows that failed."""
     rows = tuple(broken[:ROWS_KEPT])
     places = [table.place(row) for row in rows]
@@ -94,7 +94,7 @@ def expected(asked: Asked) -> str:
     )
 
 
-def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str]) -> Result:
+def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str]) -> Result:
     """Return what Great Expectations answered, in words."""
     found = {key: _number(answer.result[key]) for key in _COUNTS if answer.result.get(key) is not None}
     observed = answer.result.get("observed_value")
@@ -141,12 +141,12 @@ def answered(asked: Asked, answer: Answer, table: Table, columns: Sequence[str])
     )
 
 
-def _lines(table: Table, places: Sequence[tuple[str, int | None]]) -> tuple[int, ...]:
+def _lines(table: Located, places: Sequence[tuple[str, int | None]]) -> tuple[int, ...]:
     """Return the lines of one object; of several a line alone would say nothing."""
     return tuple(line for _, line in places if line is not None) if len(table.parts) == 1 else ()
 
 
-def _where(table: Table, rows: Sequence[int], places: Sequence[tuple[str, int | None]]) -> str:
+def _where(table: Located, rows: Sequence[int], places: Sequence[tuple[str, int | None]]) -> str:
     if not rows:
         return ""
     path, line = places[0]
@@ -155,7 +155,7 @@ def _where(table: Table, rows: Sequence[int], places: Sequence[tuple[str, int | 
 
 
 def _table_message(
-    asked: Asked, answer: Answer, table: Table, columns: Sequence[str], shown: str
+    asked: Asked, answer: Answer, table: Located, columns: Sequence[str], shown: str
 ) -> tuple[str, str]:
     """Return message and observed text of an expectation on the table as a whole."""
     kwargs = asked.kwargs
@@ -170,7 +170,7 @@ def _table_message(
         return text, f"{count(len(columns), 'column')} ({names(columns)})"
     if asked.type == COMPARES:
         there = count(int(answer.result["details"]["destination_row_count"]), "row")
-        seen = f"{count(table.data.num_rows, 'row')}, {float(shown):.4g} times the destination's {there}"
+        seen = f"{count(table.rows, 'row')}, {float(shown):.4g} times the destination's {there}"
         return (seen if answer.success else f"{PHRASES[asked.type].fault(kwargs)}, {seen} found"), seen
     if asked.type.startswith("expect_table_row_count"):
         text = count(int(shown), "row") if shown else "no row count"

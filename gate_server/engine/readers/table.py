@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,17 +15,9 @@ from gate_server.engine.readers.csv import read_csv
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.parquet import read_parquet
 from gate_server.engine.readers.records import LineMap
+from gate_server.engine.readers.scan import Located, Part
 from gate_server.engine.readers.source import fetch
 from gate_server.model import Format
-
-
-@dataclass(frozen=True)
-class Part:
-    """One object within the table: its first row, and its lines (CSV)."""
-
-    path: str
-    first_row: int
-    lines: LineMap | None
 
 
 @dataclass(frozen=True)
@@ -36,10 +27,10 @@ class Table:
     data: pa.Table
     parts: tuple[Part, ...]
 
-    def place(self, row: int) -> tuple[str, int | None]:
-        """Return the path of the object that `row` comes from, and its line there (None in Parquet)."""
-        part = self.parts[bisect_right([part.first_row for part in self.parts], row) - 1]
-        return part.path, part.lines.line(row - part.first_row) if part.lines else None
+    @property
+    def located(self) -> Located:
+        """Where each row comes from."""
+        return Located(self.parts, self.data.num_rows)
 
     def frame(self) -> pd.DataFrame:
         """Return the data for pandas: nullable types, so that big integers beside nulls stay exact.
@@ -133,7 +124,7 @@ def _typed(table: Table, fmt: Format) -> Table:
                 else (infer(data[name]) if fmt.infer else data[name])
             )
         except Unconvertible as error:
-            path, line = table.place(error.row)
+            path, line = table.located.place(error.row)
             raise ReadFailure(
                 "unreadable",
                 "type",

@@ -85,7 +85,7 @@ def test_all_line_ends_count_the_same(ending: str) -> None:
     content = ending.join(["a,b", "1,2", '"x', 'y",3', "4,5"]).encode()
     table = read(content)
     assert table is not None
-    assert [table.place(row) for row in range(3)] == [("a.csv", 2), ("a.csv", 3), ("a.csv", 5)]
+    assert [table.located.place(row) for row in range(3)] == [("a.csv", 2), ("a.csv", 3), ("a.csv", 5)]
     assert rows(content)[1] == [f"x{ending}y", "3"]
 
 

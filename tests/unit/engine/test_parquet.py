@@ -185,7 +185,7 @@ def test_a_dataset_is_one_table_in_its_order() -> None:
     table = read(written(TABLE), written(TABLE.slice(0, 0)), b"", written(TABLE.slice(1)))
     assert table is not None
     assert table.data["n"].to_pylist() == [1, None, 9007199254740993, None, 9007199254740993]
-    assert [table.place(row)[0] for row in (0, 2, 3, 4)] == [
+    assert [table.located.place(row)[0] for row in (0, 2, 3, 4)] == [
         "part-0.parquet",
         "part-0.parquet",
         "part-3.parquet",
