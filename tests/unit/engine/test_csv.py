@@ -272,7 +272,7 @@ def test_what_python_writes_is_read_back_with_its_lines(
     found = read(gzip.compress(content) if compress else content)
     assert found is not None
     assert [list(row.values()) for row in found.data.to_pylist()] == table
-    assert [found.place(row)[1] for row in range(len(table))] == starts
+    assert [found.located.place(row)[1] for row in range(len(table))] == starts
 
 
 @settings(max_examples=100, deadline=None)
