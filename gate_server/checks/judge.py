@@ -14,7 +14,7 @@ from gate_server.checks.policies import KnownPolicies
 from gate_server.checks.remembering import remember
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell, GateError
-from gate_server.lakefs.changes import ChangeFinder
+from gate_server.lakefs.changes import ChangeFinder, held_at
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
@@ -33,7 +33,14 @@ from gate_server.model import (
 from gate_server.policy.decide import could_not_tell, decide
 from gate_server.policy.document import PolicyErrors
 from gate_server.policy.globs import covering_prefixes, matches
-from gate_server.policy.plan import GATE_FILES, applied_rules, make_plan, partly_reverted, policy_files
+from gate_server.policy.plan import (
+    GATE_FILES,
+    applied_rules,
+    compared_with,
+    make_plan,
+    partly_reverted,
+    policy_files,
+)
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry import traces
@@ -82,6 +89,7 @@ class Judge:
         self._lends = lends
         self._commits = Commits(lakefs)
         listings = Listings(lakefs)
+        self._listings = listings
         self._changes = ChangeFinder(lakefs, self._commits, listings, covering_prefixes(GATE_FILES))
         self._in_repository = RepositoryPolicies(lakefs, listings, store.policies)
 
@@ -162,6 +170,7 @@ class Judge:
         applied = applied_rules(policy, candidate.repository, candidate.destination)
         own = policy_files(policy)
         changes = self._changes.of(candidate, applied.prefixes, covering_prefixes(own))
+        wanted = compared_with(applied.rules, changes)
         registered = candidate.source is not None and self._store.installations.is_registered(
             candidate.repository, candidate.base.id, candidate.source.id
         )
@@ -174,6 +183,7 @@ class Judge:
             registered=registered,
             findings=self._findings(candidate, policy.in_repository) if brings_policy else (),
             missing=self._taken_back(candidate, source_name),
+            references=held_at(self._commits, self._listings, candidate.repository, wanted),
         )
 
     def _taken_back(self, candidate: Candidate, source_name: str) -> Sequence[DeclaredOutcome]:

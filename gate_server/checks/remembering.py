@@ -96,7 +96,8 @@ def _is_reusable(plan: Plan, evaluations: Iterable[Evaluation]) -> bool:
     """Whether the known-verdict shortcut may answer from what was found (D5)."""
     never = ("gate_files", "canary", "linked")
     return (
-        all(item.key for item in plan.obligations)
+        plan.is_lasting
+        and all(item.key for item in plan.obligations)
         and not any(item.kind in never for item in plan.declared)
         and all(evaluation.is_lasting for evaluation in evaluations)
     )

@@ -6,7 +6,7 @@ before, by a merge or an earlier look, comes from the cache, so a look again cos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -16,6 +16,7 @@ from gate_server.checks.remembering import answer_of
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.errors import GateError, NotFound
+from gate_server.lakefs.changes import held_at, listed
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
@@ -38,7 +39,7 @@ from gate_server.model import (
 )
 from gate_server.policy.decide import could_not_tell, decide
 from gate_server.policy.globs import literal_prefix
-from gate_server.policy.plan import applied_rules, make_plan
+from gate_server.policy.plan import applied_rules, compared_with, make_plan
 from gate_server.policy.watches import watched_rules
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -122,7 +123,9 @@ class Watcher:
         failure: Problem | None = None
         try:
             changes = self._everything(policy, repository, branch, head)
-            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION)
+            wanted = compared_with(applied_rules(policy, repository, branch).rules, changes)
+            references = held_at(self._commits, self._listings, repository, wanted)
+            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION, references=references)
             evaluations = self._evaluations(repository, plan, policy)
             verdict = decide(
                 plan, evaluations, policy, now(), self._store.waivers.holding(repository, branch)
@@ -165,19 +168,14 @@ class Watcher:
         was when that was judged.
         """
         prefixes = applied_rules(policy, repository, branch).prefixes
-        result = self._listed(repository, head, prefixes)
+        result = listed(self._listings, repository, head, prefixes)
         base: dict[str, StoredObject] = {}
         if head.parents and any(policy.suites[rule.suite].compares for rule in policy.rules):
-            base = self._listed(repository, self._commits.get(repository, head.parents[0]), prefixes)
+            base = listed(
+                self._listings, repository, self._commits.get(repository, head.parents[0]), prefixes
+            )
         every = tuple(Change(path, ChangeKind.ADDED, None, item) for path, item in sorted(result.items()))
         return Changes(under_rules=every, result=result, base=base)
-
-    def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
-        return {
-            path: StoredObject(path, identity, commit.id)
-            for prefix in prefixes
-            for path, identity in self._listings.of(repository, commit, prefix).items()
-        }
 
     def _evaluations(self, repository: str, plan: Plan, policy: Policy) -> dict[int, Evaluation]:
         rules: dict[str, Rule] = {rule.name: rule for rule in policy.rules}

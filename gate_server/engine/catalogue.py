@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gate_server.engine.families import ANY, NUMERIC, ORDERED, SCALAR, TEXT, Family
-from gate_server.model import COMPARES
+from gate_server.engine.families import ANY, MOMENT, NUMERIC, ORDERED, SCALAR, TEXT, Family
+from gate_server.model import AGE_AT_COMMIT, COMPARES
 
 Kind = Literal["table", "map", "aggregate", "pair", "multicolumn"]
 # How columns are handed over, see `frames`.
@@ -42,6 +42,7 @@ class Offer:
 
 _MAP_TEXT = Offer("map", TEXT)
 _STATISTIC = Offer("aggregate", NUMERIC, "statistic")
+_NUMBERS = Offer("aggregate", NUMERIC)
 
 OFFERED: dict[str, Offer] = {
     # -- the table
@@ -52,7 +53,6 @@ OFFERED: dict[str, Offer] = {
     "expect_table_columns_to_match_set": Offer("table"),
     "expect_table_row_count_to_be_between": Offer("table"),
     "expect_table_row_count_to_equal": Offer("table"),
-    COMPARES: Offer("table"),
     "expect_column_type_to_be": Offer("aggregate", looks_at_nulls=True),
     # -- each value of a column
     "expect_column_values_to_be_null": Offer("map", looks_at_nulls=True),
@@ -100,6 +100,23 @@ OFFERED: dict[str, Offer] = {
     "expect_multicolumn_sum_to_equal": Offer("multicolumn", NUMERIC, "row_sum"),
     "expect_multicolumn_values_to_be_equal": Offer("multicolumn", SCALAR, "compared"),
     "expect_select_column_values_to_be_unique_within_record": Offer("multicolumn", SCALAR),
+}
+
+# Beside the destination: answered in `comparison`, which looks at both sides' types itself.
+OFFERED |= {
+    COMPARES: Offer("table"),
+    "expect_table_row_count_difference_to_destination_to_be_between": Offer("table"),
+    "expect_table_columns_to_include_those_of_destination": Offer("table"),
+    "expect_table_rows_to_not_repeat_those_of_destination": Offer("table"),
+    "expect_compound_columns_to_include_those_of_destination": Offer("multicolumn"),
+    "expect_compound_columns_to_not_repeat_those_of_destination": Offer("multicolumn"),
+    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": Offer("aggregate"),
+    "expect_column_mean_ratio_to_destination_to_be_between": _NUMBERS,
+    "expect_column_mean_difference_to_destination_to_be_between": _NUMBERS,
+    "expect_column_median_ratio_to_destination_to_be_between": _NUMBERS,
+    "expect_column_sum_ratio_to_destination_to_be_between": _NUMBERS,
+    "expect_column_max_to_be_newer_than_destination": Offer("aggregate", ORDERED),
+    AGE_AT_COMMIT: Offer("aggregate", MOMENT),
 }
 
 _SQL = "it needs a SQL database"

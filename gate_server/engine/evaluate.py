@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gate_server.engine.comparison import Beside
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.objects import DataObject
 from gate_server.engine.questions import interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.source import MD5
 from gate_server.engine.readers.table import read_table
 from gate_server.engine.run import Unanswered
 from gate_server.model import Evaluation, Format, Limits, Problem, Suite
@@ -24,20 +26,27 @@ def evaluate(
     parameters: Mapping[str, Any],
     limits: Limits,
     reference: Sequence[DataObject] = (),
+    committed_at: int = 0,
 ) -> Evaluation:
     """Judge `objects`, as one table in their order, by `suite`.
 
     Never raises for bad data. ``unreadable`` and ``limit_of_data`` say that the data is bad, ``error`` that
     it could not be told; no text holds a cell value. ``answered`` holds one result for each expectation,
     but none when all objects are without content. `reference` is what the destination holds, for suites that
-    compare with it.
+    compare with it; `committed_at` when the judged commit was made, seconds since 1970.
     """
     started = time.monotonic()
     allowance, other_allowance = Allowance(limits), Allowance(limits)
     path = objects[0].path if objects else ""
     try:
-        rows = _rows_of(reference, fmt, other_allowance) if suite.compares else 0
-        evaluation = _evaluate(suite, objects, fmt, parameters, allowance, rows)
+        evaluation = _evaluate(
+            suite,
+            objects,
+            fmt,
+            parameters,
+            allowance,
+            lambda: _beside(suite, objects, reference, fmt, other_allowance, committed_at),
+        )
     except ReadFailure as failure:
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
     except Unanswered as error:
@@ -59,14 +68,28 @@ def _error(code: str, message: str, path: str) -> Evaluation:
     return Evaluation("error", problem=Problem(code, message, path=path))
 
 
-def _rows_of(reference: Sequence[DataObject], fmt: Format, allowance: Allowance) -> int:
-    """Return how many rows the destination holds; what cannot be read there is no fault of what is judged."""
+def _beside(
+    suite: Suite,
+    objects: Sequence[DataObject],
+    reference: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    committed_at: int,
+) -> Beside:
+    """Return what the destination holds; what cannot be read there is no fault of what is judged."""
     try:
-        table = read_table(reference, fmt, allowance) if reference else None
+        table = read_table(reference, fmt, allowance) if suite.compares and reference else None
     except ReadFailure as failure:
         told = failure.problem(reference[0].path).text
-        raise Unanswered(f"what the destination holds could not be counted: {told}") from failure
-    return table.data.num_rows if table else 0
+        raise Unanswered(f"what the destination holds could not be read: {told}") from failure
+    there = {(item.path, item.size_bytes, item.checksum) for item in reference}
+    unchanged = frozenset(
+        item.path
+        for item in objects
+        # Another kind of checksum is not compared with the bytes, so it shows nothing.
+        if MD5.fullmatch(item.checksum) and (item.path, item.size_bytes, item.checksum) in there
+    )
+    return Beside(table, unchanged, committed_at, decided_by_data=fmt.type == "csv")
 
 
 def _evaluate(
@@ -75,7 +98,7 @@ def _evaluate(
     fmt: Format,
     parameters: Mapping[str, Any],
     allowance: Allowance,
-    destination_rows: int,
+    beside: Callable[[], Beside],
 ) -> Evaluation:
     asked, problems = interpret(suite, parameters)
     problems = [*problems, *format_problems(suite, asked, fmt)]
@@ -87,7 +110,7 @@ def _evaluate(
     if table is None:
         return Evaluation("answered", rows=0)
     found = tuple(table.data.column_names)
-    answers = Judgement(table, destination_rows).judge(asked)
+    answers = Judgement(table, beside()).judge(asked)
     if [result.number for result in answers] != list(range(len(suite.content["expectations"]))):
         raise Unanswered("not every expectation has its result")
     return Evaluation("answered", tuple(answers), rows=table.data.num_rows, columns=found)

@@ -11,12 +11,13 @@ import pandas as pd
 
 from gate_server.engine import bounds, conditions, frames, results
 from gate_server.engine.catalogue import Preparation
+from gate_server.engine.comparison import Beside, compare
 from gate_server.engine.families import Column, Family, columns_of
 from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
 from gate_server.engine.run import Answer, Frames, Question, Unanswered
-from gate_server.model import COMPARES, Result
+from gate_server.model import AGE_AT_COMMIT, COMPARING, Result
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,16 @@ class _View:
 
 
 class Judgement:
-    """Judges one table, beside a destination that holds so many rows of it.
+    """Judges one table, beside what the destination holds of it.
 
     Each expectation gets a frame of only the columns it needs: Great Expectations copies whole frames again
     and again. Their names are neutral in it: it finds columns whatever their case and quotes, so that `a`
     would be answered from `A`.
     """
 
-    def __init__(self, table: Table, destination_rows: int = 0) -> None:
+    def __init__(self, table: Table, beside: Beside | None = None) -> None:
         self._table = table
-        self._destination_rows = destination_rows
+        self._beside = beside or Beside()
         self._columns: dict[str, Column] = columns_of(table.data.schema)
         self._whole = table.frame()
         self._selected: dict[conditions.Condition, pd.DataFrame] = {}
@@ -77,14 +78,10 @@ class Judgement:
         absent = [name for name in dict.fromkeys(needed) if name not in self._columns]
         if absent:
             return results.missing(one, absent, tuple(self._columns))
+        if one.type in COMPARING or one.type == AGE_AT_COMMIT:
+            return compare(one, self._table, self._beside)
         question = Question(one.number, one.type, one.kwargs)
         rows = self._select(one.condition)
-        if one.type == COMPARES:
-            if not self._destination_rows:
-                message = "the destination holds no rows of it: nothing to compare with"
-                return results.own(one, success=True, message=message, vacuous=True)
-            kwargs = {**one.kwargs, "destination_row_count": self._destination_rows}
-            question = replace(question, kwargs=kwargs)
         if one.offer.kind == "table":
             return _View((), one.condition, ""), question
         nulls_only = all(rows[name].isna().all() for name in one.columns)

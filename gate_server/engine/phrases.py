@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gate_server.engine.naming import plain
-from gate_server.model import COMPARES
+from gate_server.model import AGE_AT_COMMIT, COMPARES
 
 Kwargs = Mapping[str, Any]
 NAMES_SHOWN = 20
@@ -136,11 +136,6 @@ PHRASES: dict[str, Phrase] = {
         lambda k: f"{count(int(k['value']), 'row')} expected",
         "row count",
     ),
-    COMPARES: Phrase(
-        lambda k: f"have {span(k)} times the destination's rows",
-        lambda k: f"{span(k)} times the destination's rows expected",
-        "row count",
-    ),
     "expect_column_values_to_be_null": _each("hold nulls only", "are not null"),
     "expect_column_values_to_not_be_null": _each("hold no nulls", "are null"),
     "expect_column_values_to_be_unique": _each("hold no value twice", "are not unique"),
@@ -235,5 +230,55 @@ PHRASES: dict[str, Phrase] = {
     "expect_multicolumn_values_to_be_equal": _each("be equal in each row", "are not equal"),
     "expect_select_column_values_to_be_unique_within_record": _each(
         "differ from each other in each row", "repeat a value"
+    ),
+}
+
+
+def _beside(how: str, subject: str) -> Phrase:
+    return Phrase(
+        lambda k: f"be {span(k)}{how} the destination's",
+        lambda k: f"{span(k)}{how} the destination's expected",
+        subject,
+    )
+
+
+# Beside the destination.
+PHRASES |= {
+    COMPARES: Phrase(
+        lambda k: f"have {span(k)} times the destination's rows",
+        lambda k: f"{span(k)} times the destination's rows expected",
+        "row count",
+    ),
+    "expect_table_row_count_difference_to_destination_to_be_between": Phrase(
+        lambda k: f"have {span(k)} rows more than the destination",
+        lambda k: f"{span(k)} rows more than the destination's expected",
+        "row count",
+    ),
+    "expect_table_columns_to_include_those_of_destination": _each("keep the destination's columns", ""),
+    "expect_table_rows_to_not_repeat_those_of_destination": _each(
+        "repeat no row of the destination", "are on the destination already"
+    ),
+    "expect_compound_columns_to_include_those_of_destination": _each(
+        "hold each key of the destination", "are lost"
+    ),
+    "expect_compound_columns_to_not_repeat_those_of_destination": _each(
+        "repeat no key of the destination", "have a key of the destination"
+    ),
+    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": _beside(
+        " more than", "share of nulls"
+    ),
+    "expect_column_mean_ratio_to_destination_to_be_between": _beside(" times", "mean"),
+    "expect_column_mean_difference_to_destination_to_be_between": _beside(" more than", "mean"),
+    "expect_column_median_ratio_to_destination_to_be_between": _beside(" times", "median"),
+    "expect_column_sum_ratio_to_destination_to_be_between": _beside(" times", "sum"),
+    "expect_column_max_to_be_newer_than_destination": Phrase(
+        lambda k: f"be {'at least' if k.get('or_equal') else 'beyond'} the destination's",
+        lambda k: f"not {'at least' if k.get('or_equal') else 'beyond'} the destination's",
+        "maximum",
+    ),
+    AGE_AT_COMMIT: Phrase(
+        lambda k: f"be {span(k)} hours old when the commit was made",
+        lambda k: f"{span(k)} hours expected",
+        "newest value",
     ),
 }

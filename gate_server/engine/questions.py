@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 
 from great_expectations.compatibility.pydantic import ValidationError
 
+import gate_server.engine.destination  # noqa: F401 - registers its expectations
 from gate_server.engine import conditions, content
 from gate_server.engine.catalogue import NOT_OFFERED, OFFERED, Offer, columns_of
-from gate_server.engine.destination import GIVEN_BY_THE_GATE
 from gate_server.engine.run import Question, build
 from gate_server.model import Problem, Suite
 
@@ -108,8 +108,6 @@ def _interpret(number: int, expectation: Any, given: Mapping[str, Any], used: se
     if not isinstance(raw, Mapping):
         raise _Wrong("shape", "`kwargs` must be a JSON object")
     kwargs = {key: _fill(value, given, used) for key, value in raw.items() if key not in IGNORED_KWARGS}
-    for key in sorted(GIVEN_BY_THE_GATE & set(kwargs)):
-        raise _Wrong("kwargs", f"`{key}` is not for suites", "the gate counts the destination's rows itself")
     for key in sorted(REFUSED_KWARGS & set(kwargs)):
         raise _Wrong("kwargs", f"`{key}` is not for kwargs", "severity, meta and notes stand beside kwargs")
     try:
@@ -194,5 +192,5 @@ def _plain(message: str) -> str:
 def _fields(kind: str) -> set[str]:
     from great_expectations.expectations.registry import get_expectation_impl
 
-    hidden = REFUSED_KWARGS | IGNORED_KWARGS | GIVEN_BY_THE_GATE | {"condition_parser"}
+    hidden = REFUSED_KWARGS | IGNORED_KWARGS | {"condition_parser"}
     return set(get_expectation_impl(kind).__fields__) - hidden

@@ -18,7 +18,7 @@ from gate_server.engine.phrases import PHRASES, count, names, span
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.scan import Located
 from gate_server.engine.run import ROWS_KEPT, Answer
-from gate_server.model import COMPARES, Result
+from gate_server.model import Result
 
 # What may be passed on of Great Expectations' result format; everything else holds values, or may.
 _COUNTS = (
@@ -96,15 +96,15 @@ def expected(asked: Asked) -> str:
 
 def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str]) -> Result:
     """Return what Great Expectations answered, in words."""
-    found = {key: _number(answer.result[key]) for key in _COUNTS if answer.result.get(key) is not None}
+    found = {key: plain_number(answer.result[key]) for key in _COUNTS if answer.result.get(key) is not None}
     observed = answer.result.get("observed_value")
     detail: dict[str, Any] = dict(found)
     rows = tuple(int(row) for row in (answer.result.get("partial_unexpected_index_list") or ())[:ROWS_KEPT])
     places = [table.place(row) for row in rows]
     shown = ""
     if _may_show(asked, observed):
-        shown = phrases.number(_number(observed))
-        detail["observed_value"] = _number(observed)
+        shown = phrases.number(plain_number(observed))
+        detail["observed_value"] = plain_number(observed)
     if len(table.parts) > 1 and rows:
         detail["places"] = [{"path": path, "line": line} for path, line in places]
     elements, unseen = found.get("element_count"), found.get("missing_count") or 0
@@ -113,7 +113,7 @@ def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str
     )
     unexpected = None if found.get("unexpected_count") is None else int(found["unexpected_count"])
     if asked.offer.kind == "table":
-        message, shown = _table_message(asked, answer, table, columns, shown)
+        message, shown = _table_message(asked, answer, columns, shown)
     elif asked.offer.kind == "aggregate" or unexpected is None or looked_at is None:
         message = _aggregate_message(asked, answer.success, shown)
     else:
@@ -141,6 +141,12 @@ def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str
     )
 
 
+def placed(result: Result, table: Located, rows: Sequence[int]) -> Result:
+    """Return `result` with the places of the rows that failed."""
+    shown = tuple(rows[:ROWS_KEPT])
+    return replace(result, rows=shown, lines=_lines(table, [table.place(row) for row in shown]))
+
+
 def _lines(table: Located, places: Sequence[tuple[str, int | None]]) -> tuple[int, ...]:
     """Return the lines of one object; of several a line alone would say nothing."""
     return tuple(line for _, line in places if line is not None) if len(table.parts) == 1 else ()
@@ -154,9 +160,7 @@ def _where(table: Located, rows: Sequence[int], places: Sequence[tuple[str, int 
     return f", first in {where}" + (f" of {path}" if len(table.parts) > 1 else "")
 
 
-def _table_message(
-    asked: Asked, answer: Answer, table: Located, columns: Sequence[str], shown: str
-) -> tuple[str, str]:
+def _table_message(asked: Asked, answer: Answer, columns: Sequence[str], shown: str) -> tuple[str, str]:
     """Return message and observed text of an expectation on the table as a whole."""
     kwargs = asked.kwargs
     if asked.type == "expect_column_to_exist":
@@ -168,10 +172,6 @@ def _table_message(
                 "" if answer.success else f", not {place} (from 0)"
             )
         return text, f"{count(len(columns), 'column')} ({names(columns)})"
-    if asked.type == COMPARES:
-        there = count(int(answer.result["details"]["destination_row_count"]), "row")
-        seen = f"{count(table.rows, 'row')}, {float(shown):.4g} times the destination's {there}"
-        return (seen if answer.success else f"{PHRASES[asked.type].fault(kwargs)}, {seen} found"), seen
     if asked.type.startswith("expect_table_row_count"):
         text = count(int(shown), "row") if shown else "no row count"
         fault = PHRASES[asked.type].fault(kwargs)
@@ -243,7 +243,7 @@ def _may_show(asked: Asked, observed: Any) -> bool:
     return isinstance(observed, (Real, Decimal)) or hasattr(observed, "item")
 
 
-def _number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     """Return a plain JSON number or a text; infinities and NaN, which JSON lacks, as text."""
     if hasattr(value, "item"):
         value = value.item()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gate_server.lakefs.answers import Difference, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
@@ -124,16 +124,39 @@ class ChangeFinder:
         return Side(self._listed(repository, commit, [prefix]), following)
 
     def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
-        return {
-            path: StoredObject(path, identity, commit.id)
-            for prefix in prefixes
-            for path, identity in self._listings.of(repository, commit, prefix).items()
-        }
+        return listed(self._listings, repository, commit, prefixes)
 
     def _diff(self, repository: str, left: str, right: str, kind: str) -> Iterable[str]:
         path = repository_url(repository, "refs", left, "diff", right)
         found = self._lakefs.pages(path, type=kind)
         return [as_shape(Difference, item, f"GET {path}").path for item in found]
+
+
+def listed(
+    listings: Listings, repository: str, commit: Commit, prefixes: Sequence[str]
+) -> dict[str, StoredObject]:
+    """Return what `commit` holds below `prefixes`."""
+    return {
+        path: StoredObject(path, identity, commit.id)
+        for prefix in prefixes
+        for path, identity in listings.of(repository, commit, prefix).items()
+    }
+
+
+def held_at(
+    commits: Commits, listings: Listings, repository: str, wanted: Mapping[str, Sequence[str]]
+) -> dict[str, Sided]:
+    """Return what branches, tags or commits hold below prefixes, as they are now, staged data left out.
+
+    Raises
+    ------
+    NotFound
+        When there is no such ref.
+    """
+    return {
+        ref: listed(listings, repository, commits.get(repository, ref), prefixes)
+        for ref, prefixes in wanted.items()
+    }
 
 
 def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:

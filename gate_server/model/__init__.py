@@ -11,7 +11,9 @@ from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation,
 from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
 from gate_server.model.reverts import FolderTally, KeptPath, Revert, RevertPlan, Way
 from gate_server.model.rules import (
+    AGE_AT_COMMIT,
     COMPARES,
+    COMPARING,
     STRICT,
     Ahead,
     ColumnType,
@@ -40,7 +42,9 @@ from gate_server.model.versions import (
 )
 
 __all__ = [
+    "AGE_AT_COMMIT",
     "COMPARES",
+    "COMPARING",
     "DEFAULT_DAYS",
     "STRICT",
     "WRONG_CHECKSUM",

@@ -23,7 +23,8 @@ class Outcome(StrEnum):
 class Obligation:
     """One rule on one target: what must be evaluated before there can be a PASS.
 
-    ``reference`` is what the destination holds, for suites that compare with it.
+    ``reference`` is what the destination, or another ref, holds, for suites that compare with it;
+    ``committed_at`` when the judged commit was made (seconds since 1970), for suites that ask that.
     ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5).
     """
 
@@ -33,6 +34,7 @@ class Obligation:
     objects: tuple[StoredObject, ...]
     key: str = ""
     reference: tuple[StoredObject, ...] = ()
+    committed_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ class DeclaredOutcome:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every obligation (rule x target) and every declared outcome."""
+    """Every obligation (rule x target) and every declared outcome.
+
+    ``is_lasting``: the same commits make the same plan; not where a branch or tag is compared with, which may
+    move.
+    """
 
     obligations: tuple[Obligation, ...] = ()
     declared: tuple[DeclaredOutcome, ...] = ()
@@ -78,3 +84,4 @@ class Plan:
     off: tuple[str, ...] = ()
     changed: int = 0
     unmatched: int = 0
+    is_lasting: bool = True

@@ -25,6 +25,8 @@ class Result:
         Positions (from 0) of the first rows that failed; ``lines`` the physical lines in the file (from 1).
     vacuous
         Nothing was looked at: a condition that selects no row, an all-null column.
+    is_new
+        The destination holds nothing to compare with: the rule says what that means.
     detail
         The rest of Great Expectations' result format, without values.
     """
@@ -44,6 +46,7 @@ class Result:
     rows: tuple[int, ...] = ()
     lines: tuple[int, ...] = ()
     vacuous: bool = False
+    is_new: bool = False
     answered_from: str = "great_expectations"
     detail: Mapping[str, Any] = field(default_factory=dict)
 

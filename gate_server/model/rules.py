@@ -14,8 +14,26 @@ from gate_server.model.codec import digest
 
 STRICT = ConfigDict(extra="forbid")
 
-# The one expectation that also reads the destination.
 COMPARES = "expect_table_row_count_ratio_to_destination_to_be_between"
+# The expectations that also read the destination.
+COMPARING = frozenset(
+    {
+        COMPARES,
+        "expect_table_row_count_difference_to_destination_to_be_between",
+        "expect_table_columns_to_include_those_of_destination",
+        "expect_table_rows_to_not_repeat_those_of_destination",
+        "expect_compound_columns_to_include_those_of_destination",
+        "expect_compound_columns_to_not_repeat_those_of_destination",
+        "expect_column_proportion_of_null_values_difference_to_destination_to_be_between",
+        "expect_column_mean_ratio_to_destination_to_be_between",
+        "expect_column_mean_difference_to_destination_to_be_between",
+        "expect_column_median_ratio_to_destination_to_be_between",
+        "expect_column_sum_ratio_to_destination_to_be_between",
+        "expect_column_max_to_be_newer_than_destination",
+    }
+)
+# The one that asks when the judged commit was made.
+AGE_AT_COMMIT = "expect_column_max_age_at_commit_to_be_between"
 
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 _MINUTE = "%Y-%m-%d %H:%M UTC"
@@ -74,9 +92,10 @@ Place = Literal["here", "elsewhere"]
 class Rule:
     """Which objects of which repositories and branches a suite judges.
 
-    ``reference`` is the path (a folder for datasets) on the destination that a suite with `COMPARES` holds a
-    target against, the target's own where empty. ``runs``: who reads the data, the gate's own workers or one
-    elsewhere, which is lent the task. ``line`` is the rule's line in the policy.
+    ``reference`` is the path or folder that a suite with one of `COMPARING` holds a target against (empty:
+    the target's own), ``reference_ref`` the branch, tag or commit that it is read from (empty: the
+    destination), ``on_new`` what it means that nothing is there. ``runs``: who reads the data, the gate's own
+    workers or one elsewhere, which is lent the task. ``line`` is the rule's line in the policy.
     """
 
     __pydantic_config__ = STRICT
@@ -91,10 +110,12 @@ class Rule:
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("main",)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
+    reference_ref: str = ""
     enforcement: Enforcement = Enforcement.BLOCK
     on_error: Literal["block", "warn"] = "block"
     on_empty: Consequence = "fail"
     on_delete: Consequence = "warn"
+    on_new: Consequence = "warn"
     required: tuple[str, ...] = ()
     linked: Literal["fail", "allow"] = "fail"
     hidden: Literal["judge", "skip"] = "judge"
@@ -223,8 +244,17 @@ class Suite:
     @property
     def compares(self) -> bool:
         """Whether the destination has to be read as well."""
+        return not COMPARING.isdisjoint(self._types)
+
+    @property
+    def asks_when(self) -> bool:
+        """Whether the answer depends on when the judged commit was made."""
+        return AGE_AT_COMMIT in self._types
+
+    @property
+    def _types(self) -> set[object]:
         expectations = self.content.get("expectations") or ()
-        return any(isinstance(one, Mapping) and one.get("type") == COMPARES for one in expectations)
+        return {str(one.get("type")) for one in expectations if isinstance(one, Mapping)}
 
     @property
     def digest(self) -> str:

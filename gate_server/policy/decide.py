@@ -162,6 +162,22 @@ def _of_result(result: Result, rule: Rule, path: str, *, is_empty: bool) -> Iter
             expectation=result.expectation,
             waivable=outcome is Outcome.FAIL,
         )
+    elif result.is_new and not is_empty:
+        strength = _SEVERITY.get(result.severity)
+        outcome = (
+            Outcome.PASS
+            if strength is None
+            else _weaker(_weaker(_CONSEQUENCE[rule.on_new], strength), rule.enforcement)
+        )
+        yield Reason(
+            outcome,
+            result.message,
+            rule.name,
+            path,
+            "set `on_new` on the rule to pass, warn or fail",
+            expectation=result.expectation,
+            waivable=outcome is Outcome.FAIL,
+        )
     elif result.vacuous and not is_empty:
         yield Reason(
             Outcome.WARN,

@@ -50,11 +50,14 @@ MAY_DEFAULT = (
     "on_error",
     "on_empty",
     "on_delete",
+    "on_new",
     "linked",
     "hidden",
     "runs",
     "limits",
 )
+# Choices that there were not at first, as they stand in a rule that makes none of them.
+ADDED_LATER: Mapping[str, Any] = {"runs": "here", "on_new": "warn", "reference_ref": ""}
 NESTED: Mapping[str, type] = {"format": Format, "limits": Limits}
 
 
@@ -107,9 +110,9 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
     findings += wrong_watches(name, watch, rules)
     suites = _suites(name, rules, read, read_suite, findings)
     findings += [
-        f"{name}:{rule.line}: rule {rule.name}: `reference:` is for suites with {COMPARES}"
+        f"{name}:{rule.line}: rule {rule.name}: `reference:` is for suites that compare, as by {COMPARES}"
         for rule in rules
-        if rule.reference and rule.suite in suites and not suites[rule.suite].compares
+        if (rule.reference or rule.reference_ref) and rule.suite in suites and not suites[rule.suite].compares
     ]
     if findings:
         raise PolicyErrors(findings)
@@ -136,8 +139,9 @@ def policy_digest(policy: Policy) -> str:
     """Digest of what a policy says: not of where it stands, its comments or line numbers."""
     rules = [dump(replace(rule, line=0)) for rule in policy.rules]
     for rule in rules:  # as before there was such a choice: what was judged by these rules stays known
-        if rule["runs"] == "here":
-            del rule["runs"]
+        for key, value in ADDED_LATER.items():
+            if rule[key] == value:
+                del rule[key]
     waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
     suites = {name: suite.digest for name, suite in policy.suites.items()}
     later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
@@ -244,9 +248,8 @@ def _rule(
         )
     if rule.scope == "dataset" and rule.dataset and not rule.dataset.endswith("/"):
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is a folder, so it ends with a slash")
-    if rule.reference and rule.reference.endswith("/") is not (rule.scope == "dataset"):
-        kind = "a folder, so it ends with a slash" if rule.scope == "dataset" else "one path, not a folder"
-        findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is {kind}")
+    if rule.reference and rule.scope == "dataset" and not rule.reference.endswith("/"):
+        findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is a folder, so it ends with a slash")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
     if rule.format.type == "parquet" and (rule.format.types or rule.format.infer or not rule.format.header):

@@ -20,9 +20,10 @@ from gate_server.model import (
     StoredObject,
     digest,
 )
-from gate_server.policy.globs import covering_prefixes, matches
+from gate_server.policy.globs import covering_prefixes, exactly, matches
 
 GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
+FULL_ID = re.compile(r"[0-9a-f]{64}")
 CANARY_PREFIX = "_gate/canary-"
 CANARY_REFUSED = "the gate's canary: refused, as it has to be"
 _CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
@@ -37,7 +38,7 @@ def policy_files(policy: Policy) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Applied:
-    """The rules that concern one repository and destination."""
+    """The rules that concern one repository and destination, and the prefixes that they look at."""
 
     rules: tuple[Rule, ...]
     off: tuple[str, ...]
@@ -54,9 +55,19 @@ def applied_rules(policy: Policy, repository: str, destination: str) -> Applied:
     rules = tuple(rule for rule in here if rule.enforcement is not Enforcement.OFF)
     patterns = [pattern for rule in rules for pattern in (*rule.paths, *rule.required)]
     patterns += [_dataset_glob(rule.dataset) for rule in rules if rule.scope == "dataset"]
-    patterns += [rule.reference for rule in rules if rule.reference]
+    patterns += [rule.reference for rule in rules if rule.reference and not rule.reference_ref]
     off = tuple(rule.name for rule in here if rule.enforcement is Enforcement.OFF)
     return Applied(rules, off, covering_prefixes(patterns))
+
+
+def compared_with(rules: Iterable[Rule], changes: Changes) -> dict[str, tuple[str, ...]]:
+    """Return the branches, tags or commits that what changes is compared with, and the prefixes there."""
+    patterns: dict[str, list[str]] = {}
+    for rule in rules:
+        if rule.reference_ref and any(_concerns(rule, change.path) for change in changes.under_rules):
+            wanted = (exactly(rule.reference),) if rule.reference else rule.paths
+            patterns.setdefault(rule.reference_ref, []).extend(wanted)
+    return {ref: covering_prefixes(some) for ref, some in patterns.items()}
 
 
 def make_plan(
@@ -68,6 +79,7 @@ def make_plan(
     registered: bool = False,
     findings: Sequence[str] = (),
     missing: Sequence[DeclaredOutcome] = (),
+    references: Mapping[str, Mapping[str, StoredObject]] | None = None,
 ) -> Plan:
     """Return what must be evaluated, and what is known already.
 
@@ -83,6 +95,8 @@ def make_plan(
         What is wrong with the policy that the candidate would bring into its repository.
     missing
         What the merge would leave out, since a revert took it back (`partly_reverted`).
+    references
+        What the refs of `compared_with` hold below its prefixes.
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
     own = (*GATE_FILES, *policy_files(policy))
@@ -124,14 +138,19 @@ def make_plan(
         matched.update(change.path for change in mine)
         declared += _rule_outcomes(rule, candidate, changes, mine)
         for target, objects in _targets(rule, mine, changes.result):
-            compares = policy.suites[rule.suite].compares
-            reference = _reference(rule, target, changes.base) if compares else ()
+            suite = policy.suites[rule.suite]
+            held = (references or {})[rule.reference_ref] if rule.reference_ref else changes.base
+            reference = _reference(rule, target, held) if suite.compares else ()
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
                 declared.append(_linked_outcome(rule, target))
-            never = linked or any(item.identity.linked for item in reference)
+            # A commit made later would get another answer from what asks when it was made.
+            never = linked or any(item.identity.linked for item in reference) or suite.asks_when
             key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
-            obligations.append(Obligation(len(obligations), rule.name, target, objects, key, reference))
+            made_at = _committed_at(candidate) if suite.asks_when else 0
+            obligations.append(
+                Obligation(len(obligations), rule.name, target, objects, key, reference, made_at)
+            )
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
     unmatched = sorted(path for path in everything - matched if not matches(path, own))
     if unmatched and applied.rules and policy.unmatched != "pass":
@@ -151,7 +170,14 @@ def make_plan(
         off=applied.off,
         changed=len(everything),
         unmatched=len(unmatched),
+        is_lasting=all(FULL_ID.fullmatch(ref) for ref in compared_with(applied.rules, changes)),
     )
+
+
+def _committed_at(candidate: Candidate) -> int:
+    """Return when what is judged was made; of a prediction, its source, which says so itself."""
+    commit = candidate.judged or candidate.source or candidate.base
+    return commit.created_at
 
 
 def partly_reverted(merge_id: str, revert_id: str, source: str, destination: str) -> DeclaredOutcome:
@@ -295,9 +321,9 @@ def _targets(
 
 
 def _reference(rule: Rule, target: str, base: Mapping[str, StoredObject]) -> tuple[StoredObject, ...]:
-    """Return what the destination holds at the rule's reference, by default where the target lies."""
+    """Return what `base` holds at the rule's reference, by default where the target lies."""
     place = rule.reference or target
-    if rule.scope == "object":
+    if rule.scope == "object" and not rule.reference.endswith("/"):
         found = [base[place]] if place in base else []
         return tuple(item for item in found if not _passed_over(item, rule))
     return _parts(rule, place, base, ("**",) if rule.reference else rule.paths)

@@ -169,6 +169,8 @@ def _row(result: Result, *, only_warns: bool) -> ResultRow:
     tone, word = _BY_SEVERITY[result.severity]
     if result.success:
         tone, word = ("warn", "Vacuous") if result.vacuous else ("pass", "Holds")
+    if result.is_new:
+        tone, word = "info", "New"
     return ResultRow(
         tone="warn" if only_warns and tone == "fail" else tone,
         word=word,

@@ -163,6 +163,7 @@ def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluati
         rule.parameters,
         rule.limits,
         readable(obligation.reference),
+        obligation.committed_at,
     )
     return evaluation
 

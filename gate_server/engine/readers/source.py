@@ -16,7 +16,7 @@ from gate_server.model import WRONG_CHECKSUM
 
 CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
-_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
@@ -77,7 +77,7 @@ def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
         raise ReadFailure(
             "error", "wrong_length", f"the store delivered {how} the {data.size_bytes:,} bytes announced"
         )
-    if _MD5.fullmatch(data.checksum) and md5.hexdigest() != data.checksum.lower():
+    if MD5.fullmatch(data.checksum) and md5.hexdigest() != data.checksum.lower():
         raise ReadFailure(
             "unreadable",
             WRONG_CHECKSUM,

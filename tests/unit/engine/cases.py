@@ -29,10 +29,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "expect_table_columns_to_match_set": ({"column_set": COLUMNS[::-1]}, {"column_set": COLUMNS[:5]}),
     "expect_table_row_count_to_be_between": ({"min_value": 6, "max_value": 6}, {"min_value": 7}),
     "expect_table_row_count_to_equal": ({"value": 6}, {"value": 7}),
-    "expect_table_row_count_ratio_to_destination_to_be_between": (
-        {"min_value": 0.5, "max_value": 1.5},
-        {"strict_min": True, "min_value": 1},
-    ),
     "expect_column_type_to_be": ({**N, "type_": "Int64"}, {**N, "type_": "str"}),
     "expect_column_values_to_be_null": ({"column": "nulls", "mostly": 0.1}, N),
     "expect_column_values_to_not_be_null": (N, {"column": "nulls"}),
@@ -122,4 +118,47 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"column_list": ["a", "b"]},
         {"column_list": ["n", "a"]},
     ),
+}
+
+# What the destination holds for those that compare with it: the last row of GOOD, and others.
+THERE = "\n".join(
+    [
+        ",".join(COLUMNS),
+        "6,ff,6,7,[6],2024-01-06,1,1,1,6",
+        *(f"{i},x,{i},{i},[],x,9,1,1," for i in range(7, 13)),
+    ]
+).encode()
+_BAND = ({**N, "min_value": 0.3, "max_value": 0.4}, {**N, "min_value": 0.9})
+CASES |= {
+    "expect_table_row_count_ratio_to_destination_to_be_between": ({"min_value": 0.5}, {"min_value": 1}),
+    "expect_table_row_count_difference_to_destination_to_be_between": ({"min_value": -1}, {"min_value": 0}),
+    "expect_table_rows_to_not_repeat_those_of_destination": ({"mostly": 0.5}, {}),
+    "expect_compound_columns_to_include_those_of_destination": (
+        {"column_list": ["same", "same2"]},
+        {"column_list": ["n", "t"]},
+    ),
+    "expect_compound_columns_to_not_repeat_those_of_destination": (
+        {"column_list": ["n", "b"], "mostly": 0.8},
+        {"column_list": ["n", "b"], "mostly": 0.9},
+    ),
+    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": (
+        {"column": "nulls", "max_value": 0},
+        {**N, "min_value": 0.1},
+    ),
+    "expect_column_mean_ratio_to_destination_to_be_between": _BAND,
+    "expect_column_mean_difference_to_destination_to_be_between": (
+        {**N, "min_value": -5.5, "max_value": -5.5},
+        {**N, "strict_min": True, "min_value": -5.5},
+    ),
+    "expect_column_median_ratio_to_destination_to_be_between": (
+        {**N, "min_value": 0.38, "max_value": 0.39},
+        {**N, "min_value": 0.9},
+    ),
+    "expect_column_sum_ratio_to_destination_to_be_between": _BAND,
+    "expect_column_max_to_be_newer_than_destination": ({"column": "nulls", "or_equal": True}, N),
+}
+# With data of their own, in `test_destination`.
+ELSEWHERE = {
+    "expect_column_max_age_at_commit_to_be_between",
+    "expect_table_columns_to_include_those_of_destination",
 }

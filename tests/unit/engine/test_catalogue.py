@@ -23,7 +23,7 @@ from gate_server.engine.lint import lint
 from gate_server.engine.phrases import PHRASES
 from gate_server.model import Format, Limits, dump
 
-from .cases import CASES, GOOD, TYPES
+from .cases import CASES, ELSEWHERE, GOOD, THERE, TYPES
 
 CSV = Format("csv", types=TYPES)
 
@@ -44,7 +44,7 @@ def test_what_is_not_implemented_is_not_registered() -> None:
 
 
 def test_every_offered_expectation_has_words_and_cases() -> None:
-    assert set(PHRASES) == set(OFFERED) == set(CASES)
+    assert set(PHRASES) == set(OFFERED) == set(CASES) | ELSEWHERE
 
 
 @pytest.mark.parametrize("kind", sorted(NOT_OFFERED))
@@ -57,7 +57,7 @@ def test_what_is_not_offered_is_a_finding(kind: str, make_suite: Any) -> None:
 @pytest.mark.parametrize("holds", [True, False])
 def test_each_expectation_can_hold_and_can_fail(holds: bool, make_suite: Any, make_object: Any) -> None:
     suite = make_suite(*({"type": kind, "kwargs": case[not holds]} for kind, case in CASES.items()))
-    evaluation = evaluate(suite, [make_object(GOOD)], CSV, {}, Limits(), [make_object(GOOD)])
+    evaluation = evaluate(suite, [make_object(GOOD)], CSV, {}, Limits(), [make_object(THERE)])
     assert evaluation.status == "answered", evaluation.problem
     assert {r.expectation: r.success for r in evaluation.results} == dict.fromkeys(CASES, holds)
     for result in evaluation.results:

@@ -56,7 +56,7 @@ def test_the_cases_have_no_finding_and_wrong_kwargs_have(kind: str, make_suite: 
     unknown = lint(make_suite(expectation(kind, **good, colunm="a")), PARQUET, {})
     assert [problem.code for problem in unknown] == ["kwargs"]
     assert "`colunm` is not known" in unknown[0].message
-    needless = {"mostly", "min_value", "max_value", "method", "ties_okay", "double_sided"}
+    needless = {"mostly", "min_value", "max_value", "method", "ties_okay", "double_sided", "or_equal"}
     for key in set(good) - needless:
         without = {name: value for name, value in good.items() if name != key}
         assert [one.code for one in lint(make_suite(expectation(kind, **without)), PARQUET, {})] == [

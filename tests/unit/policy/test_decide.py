@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 
@@ -229,3 +230,25 @@ def test_a_missing_column_is_said_first() -> None:
     verdict = decide(plan("r"), {0: evaluated(result(success=False), missing)}, policy(rule()), NOW)
     assert verdict.reasons[0].message == missing.message
     assert verdict.summary.startswith("FAIL: `_c4` is missing: 5 columns expected, 4 found")
+
+
+@pytest.mark.parametrize(
+    ("on_new", "severity", "enforcement", "expected"),
+    [
+        ("warn", "critical", Enforcement.BLOCK, Outcome.WARN),
+        ("pass", "critical", Enforcement.BLOCK, Outcome.PASS),
+        ("fail", "critical", Enforcement.BLOCK, Outcome.FAIL),
+        ("fail", "warning", Enforcement.BLOCK, Outcome.WARN),
+        ("fail", "info", Enforcement.BLOCK, Outcome.PASS),
+        ("fail", "critical", Enforcement.WARN, Outcome.WARN),
+    ],
+)
+def test_what_is_new_to_the_destination_is_the_rules_to_say(
+    on_new: str, severity: str, enforcement: Enforcement, expected: Outcome
+) -> None:
+    new = replace(result(vacuous=True, severity=severity), is_new=True)
+    a_rule = rule(on_new=on_new, enforcement=enforcement)
+    verdict = decide(plan("r"), {0: evaluated(new)}, policy(a_rule), NOW)
+    assert verdict.outcome is expected
+    if expected is Outcome.FAIL:
+        assert decide(plan("r"), {0: evaluated(new)}, policy(a_rule, waivers=(a_waiver(),)), NOW).allowed

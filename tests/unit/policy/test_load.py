@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gate_server.engine.suites import read_suite
-from gate_server.model import Enforcement, Policy
+from gate_server.model import COMPARES, Enforcement, Policy
 from gate_server.policy.document import PolicyErrors
 from gate_server.policy.load import load_policy
 from gate_server.policy.plan import policy_files
@@ -87,8 +87,14 @@ def test_the_digest_covers_what_is_said_not_how() -> None:
         ("suite: s", "suite: nope", 5, "p/suites/nope.json: the suite of rule orders is not there"),
         ("name: orders", "name: 'a b'", 5, "should match pattern"),
         ("  branches: [", "  paths: [", 3, "defaults: `paths` is unknown"),
-        ("suite: s", "suite: s\n    reference: a.csv", 5, "`reference:` is for suites with expect_table_row"),
-        ("suite: s", "suite: s\n    reference: a/", 5, "one path, not a folder"),
+        ("suite: s", "suite: s\n    reference: a.csv", 5, "`reference:` is for suites that compare"),
+        ("suite: s", "suite: s\n    reference_ref: golden", 5, "`reference:` is for suites that compare"),
+        (
+            "suite: s",
+            "suite: s\n    scope: dataset\n    dataset: a/\n    reference: a.csv",
+            5,
+            "is a folder, so it ends with a slash",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int, words: str) -> None:
@@ -298,3 +304,12 @@ def test_two_watches_of_one_name_and_one_of_a_rule_that_runs_elsewhere() -> None
     away = GOOD.replace("    enforcement: warn", "    runs: elsewhere")
     found = findings(away + "watch:\n  - {name: a, rules: orders}\n  - {name: a}\n")
     assert ["runs elsewhere" in found[0], "the name is taken" in found[1]] == [True, True]
+
+
+@pytest.mark.parametrize("said", ["on_new: fail", "reference_ref: golden"])
+def test_what_was_added_later_changes_the_digest_where_it_says_something(said: str) -> None:
+    comparing = SUITE.replace(b"expect_column_to_exist", COMPARES.encode())
+    comparing = comparing.replace(b'{"column": "a"}', b'{"min_value": 1}')
+    with_it = GOOD.replace("    limits:", f"    {said}\n    limits:")
+    default = GOOD.replace("    limits:", "    on_new: warn\n    limits:")
+    assert read(with_it, comparing).digest != read(GOOD, comparing).digest == read(default, comparing).digest

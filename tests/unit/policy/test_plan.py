@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gate_server.model import (
+    AGE_AT_COMMIT,
     COMPARES,
     Candidate,
     Change,
@@ -24,7 +25,7 @@ from gate_server.model import (
     StoredObject,
     Suite,
 )
-from gate_server.policy.plan import applied_rules, evaluation_key, make_plan
+from gate_server.policy.plan import applied_rules, compared_with, evaluation_key, make_plan
 
 CANDIDATE = Candidate("repo", "main", Commit("b" * 64, "mb"), Commit("j" * 64, "mj"), Commit("s" * 64, "ms"))
 
@@ -237,6 +238,7 @@ COMPARING = {"s": Suite("s", {"expectations": [{"type": COMPARES, "kwargs": {"ma
         ({}, ["data/a.csv"]),
         ({"reference": "old/all.csv"}, ["old/all.csv"]),
         ({"reference": "old/none.csv"}, []),
+        ({"reference": "data/"}, ["data/a.csv", "data/b.csv"]),
         ({"scope": "dataset", "dataset": "data/"}, ["data/a.csv", "data/b.csv"]),
         ({"scope": "dataset", "dataset": "data/", "reference": "old/"}, ["old/all.csv"]),
     ],
@@ -264,3 +266,34 @@ def test_what_is_compared_with_is_part_of_the_key_and_never_linked() -> None:
 
     assert key(stored("data/a.csv")) not in ("", key(stored("data/a.csv", 9)))
     assert key(stored("data/a.csv", linked=True)) == ""
+
+
+@pytest.mark.parametrize(("ref", "is_lasting"), [("golden", False), ("a" * 64, True)])
+def test_another_ref_may_be_compared_with(ref: str, is_lasting: bool) -> None:
+    a_rule = rule(reference_ref=ref)
+    comparing = replace(policy(a_rule, rule(name="plain")), suites=COMPARING)
+    what = changes(added("data/a.csv", size=11), base={"data/a.csv": stored("data/a.csv", 9)})
+    assert compared_with(comparing.rules, what) == {ref: ("data/",)}
+    assert compared_with(comparing.rules, changes(added("elsewhere"))) == {}
+    keys = set()
+    for size in (7, 8):
+        there = {ref: {"data/a.csv": stored("data/a.csv", size)}}
+        made = make_plan(comparing, CANDIDATE, what, engine_version="1", references=there)
+        assert [item.reference[0].identity.size_bytes for item in made.obligations] == [size, 9]
+        assert made.is_lasting is is_lasting
+        keys.add(made.obligations[0].key)
+    assert len(keys) == 2
+    assert plan(replace(comparing, rules=(rule(),)), what).is_lasting
+    with pytest.raises(KeyError):  # what it holds was not read: no plan at all
+        make_plan(comparing, CANDIDATE, what, engine_version="1")
+
+
+def test_what_asks_when_the_commit_was_made_is_never_reused() -> None:
+    suite = Suite("s", {"expectations": [{"type": AGE_AT_COMMIT, "kwargs": {"column": "a", "max_value": 1}}]})
+    asking = replace(policy(rule()), suites={"s": suite})
+    what = changes(added("data/a.csv"))
+    judged = replace(CANDIDATE, judged=Commit("j" * 64, "mj", created_at=5))
+    (obligation,) = make_plan(asking, judged, what, engine_version="1").obligations
+    assert (obligation.key, obligation.committed_at) == ("", 5)
+    ahead = replace(CANDIDATE, judged=None, source=Commit("s" * 64, "ms", created_at=4))
+    assert make_plan(asking, ahead, what, engine_version="1").obligations[0].committed_at == 4
