@@ -14,14 +14,14 @@ _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _SPECIAL_NUMBER = r"(?i)^[+-]?(inf|infinity|nan)$"
 _BOOLEAN = r"(?i)^(true|false|1|0)$"
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _TIMESTAMP = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T]{_TIME}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
 _ZONE = r"(Z|[ T].*[+-][0-9]{2}:?[0-9]{2})$"
 
-_INFER_INTEGER = r"^-?(0|[1-9][0-9]*)$"
-_INFER_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-_INFER_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+INFER_INTEGER = r"^-?(0|[1-9][0-9]*)$"
+INFER_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+INFER_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 
 _DIGITS = 38
 
@@ -64,9 +64,9 @@ def infer(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.null_count == len(column):
         return column
     for pattern, target in (
-        (_INFER_INTEGER, pa.int64()),
-        (_INFER_NUMBER, pa.float64()),
-        (_INFER_BOOLEAN, pa.bool_()),
+        (INFER_INTEGER, pa.int64()),
+        (INFER_NUMBER, pa.float64()),
+        (INFER_BOOLEAN, pa.bool_()),
     ):
         if _all(pc.match_substring_regex(column, pattern)):
             try:
@@ -141,7 +141,7 @@ def _boolean(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _date(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    _require(pc.match_substring_regex(column, _DATE), NEEDED["date"])
+    _require(pc.match_substring_regex(column, DATE), NEEDED["date"])
     return _cast(column, pa.date32(), NEEDED["date"])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ class LineMap:
     Stores only the rows after which the numbering jumps.
     """
 
-    _rows: list[int] = field(default_factory=list)
-    _lines: list[int] = field(default_factory=list)
+    _rows: array[int] = field(default_factory=lambda: array("q"))
+    _lines: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, row: int, line: int) -> None:
         """Note that `row` starts on `line`; rows come in order."""
@@ -114,7 +115,7 @@ def _scan(text: io.TextIOWrapper, fmt: Format, allowance: Allowance) -> Shape | 
             last_line = reader.line_num
             chars += sum(map(len, record))
             if names is None:
-                names = _names(record, fmt, allowance)
+                names = names_of(record, fmt, allowance)
                 width = len(names)
                 if fmt.header:
                     continue
@@ -144,7 +145,14 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _names(record: list[str], fmt: Format, allowance: Allowance) -> tuple[str, ...]:
+def names_of(record: list[str], fmt: Format, allowance: Allowance) -> tuple[str, ...]:
+    """Return the columns' names by the first record, which is the header where there is one.
+
+    Raises
+    ------
+    ReadFailure
+        Blank or duplicate names, too many.
+    """
     allowance.check_columns(len(record))
     if not fmt.header:
         return tuple(f"_c{place}" for place in range(max(len(record), 1)))

@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import chain
 from typing import IO
 
@@ -32,23 +32,35 @@ def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
     """
     target = tempfile.NamedTemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
     try:
-        chunks = _verified(data, allowance)
-        first = b""
-        while len(first) < len(GZIP_MAGIC) and (chunk := next(chunks, b"")):
-            first += chunk
-        chunks = chain([first], chunks)
-        named_gzip = data.path.lower().endswith(".gz")
-        if gunzip and first and (named_gzip or first.startswith(GZIP_MAGIC)):
-            chunks = _gunzip(chunks)
-        for chunk in chunks:
-            if gunzip:
-                allowance.take_decompressed(len(chunk))
+        for chunk in content(data, allowance) if gunzip else _verified(data, allowance):
             target.write(chunk)
         target.seek(0)
         return target
     except BaseException:
         target.close()
         raise
+
+
+def content(data: DataObject, allowance: Allowance) -> Generator[bytes, None, None]:
+    """Yield the object's bytes, decompressed; only at their end they are known to be what was announced.
+
+    Raises
+    ------
+    ReadFailure
+        As `fetch` does.
+    """
+    chunks = _verified(data, allowance)
+    first = b""
+    while len(first) < len(GZIP_MAGIC) and (chunk := next(chunks, b"")):
+        first += chunk
+    if not first:
+        return
+    chunks = chain([first], chunks)
+    if data.path.lower().endswith(".gz") or first.startswith(GZIP_MAGIC):
+        chunks = _gunzip(chunks)
+    for chunk in chunks:
+        allowance.take_decompressed(len(chunk))
+        yield chunk
 
 
 def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
