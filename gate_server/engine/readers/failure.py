@@ -49,7 +49,7 @@ class Allowance:
         self.limits = limits
         self.stored_bytes = 0
         self.read_bytes = 0
-        self.objects_read = 0
+        self._opened: set[str] = set()
         self.decompressed_bytes = 0
         self.rows = 0
 
@@ -58,6 +58,15 @@ class Allowance:
         self.stored_bytes += count
         if self.stored_bytes > self.limits.size_bytes:
             self._exceeded("size_bytes", self.limits.size_bytes, "bytes")
+
+    @property
+    def objects_read(self) -> int:
+        """Of how many objects bytes were read."""
+        return len(self._opened)
+
+    def opened(self, path: str) -> None:
+        """Count an object as read, once."""
+        self._opened.add(path)
 
     def take_decompressed(self, count: int) -> None:
         """Count bytes after decompression."""

@@ -15,6 +15,8 @@ MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
 # Rows decoded at a time, between which the limits are looked at again: a footer may lie.
 BATCH_ROWS = 65_536
+# The same where text is spelled out at once, so that it is long before its length is known.
+SPELLED_OUT_ROWS = 4_096
 
 
 def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
@@ -28,7 +30,7 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
     _check_magic(file, file.seek(0, 2))
     file.seek(0)
     try:
-        table = _decode(file, allowance)
+        table = _decoded(file, allowance)
         table.validate(full=True)
         names = table.column_names
     except MemoryError as error:
@@ -43,7 +45,19 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
     return table
 
 
-def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
+def _decoded(file: IO[bytes], allowance: Allowance) -> pa.Table:
+    before = (allowance.rows, allowance.decompressed_bytes)
+    try:
+        return _decode(file, allowance, by_dictionary=True)
+    except (OSError, pa.ArrowNotImplementedError) as error:
+        if "Not yet implemented" not in str(error):  # of text in the delta encodings
+            raise
+    allowance.rows, allowance.decompressed_bytes = before
+    return _decode(file, allowance, by_dictionary=False)
+
+
+def _decode(file: IO[bytes], allowance: Allowance, *, by_dictionary: bool) -> pa.Table:
+    file.seek(0)
     footer = pyarrow.parquet.read_metadata(pa.PythonFile(file, mode="r"))
     allowance.check_columns(footer.num_columns)
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
@@ -57,14 +71,17 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
     # Text is read as dictionaries, so that its size is known before it is spelled out: one long value,
     # repeated, is small in the file and in its footer. (The footer's entries on columns, which could say
     # where that is needed, abort the process when they are corrupt.)
-    texts = [field.name for field in footer.schema.to_arrow_schema() if _is_text(field.type)]
+    texts = [
+        field.name for field in footer.schema.to_arrow_schema() if by_dictionary and _is_text(field.type)
+    ]
     with pyarrow.parquet.ParquetFile(
         source, read_dictionary=texts, page_checksum_verification=True
     ) as parquet:
         schema = pa.schema([field.with_type(_plain(field.type)) for field in parquet.schema_arrow])
         batches = []
-        for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
-            allowance.take_decompressed(sum(_decoded_bytes(column, allowance) for column in batch.columns))
+        rows_at_once = BATCH_ROWS if by_dictionary else SPELLED_OUT_ROWS
+        for batch in parquet.iter_batches(rows_at_once, use_threads=False):
+            allowance.take_decompressed(sum(decoded_bytes(column, allowance) for column in batch.columns))
             batches.append(pa.Table.from_batches([batch]).cast(schema))
     table = pa.concat_tables(batches) if batches else schema.empty_table()
     if table.num_rows != footer.num_rows:
@@ -74,13 +91,17 @@ def _decode(file: IO[bytes], allowance: Allowance) -> pa.Table:
     return table
 
 
-def _decoded_bytes(column: pa.Array, allowance: Allowance) -> int:
-    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+def decoded_bytes(column: pa.Array, allowance: Allowance) -> int:
+    """Return how many bytes the column takes spelled out; raises ReadFailure where a field is too long."""
+    by_dictionary = pa.types.is_dictionary(column.type)
+    texts = column.dictionary if by_dictionary else column
+    if not _is_text(texts.type):
         return int(column.nbytes)
-    lengths = pc.binary_length(column.dictionary)
+    lengths = pc.binary_length(texts)
     if (pc.max(lengths).as_py() or 0) > allowance.limits.field_bytes:
         allowance.field_too_long()
-    return int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
+    each = pc.take(lengths, column.indices) if by_dictionary else lengths
+    return int(pc.sum(each).as_py() or 0)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -69,7 +69,7 @@ def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
     count = 0
     allowance.take_bytes(data.size_bytes)
     try:
-        allowance.objects_read += 1
+        allowance.opened(data.path)
         with data.open() as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 count += len(chunk)

@@ -176,6 +176,19 @@ def test_a_dictionary_bomb_stops_at_the_limit() -> None:
     assert (failure.status, failure.code) == ("limit_of_data", "decompressed_bytes")
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+def test_text_in_delta_encodings_is_read_and_limited(encoding: str) -> None:
+    """As parquet-mr's second writer has it; PyArrow makes no dictionaries of it."""
+    texts = pa.table({"t": ["x" * 90, None, "é"] * 3000})
+    content = written(texts, use_dictionary=False, column_encoding={"t": encoding}, data_page_size=1000)
+    table = read(content)
+    assert table is not None
+    assert table.data["t"].to_pylist() == texts["t"].to_pylist()
+    assert refused(content, limits=Limits(field_bytes=89)).code == "field_bytes"
+    assert refused(content, limits=Limits(decompressed_bytes=200_000)).code == "decompressed_bytes"
+    assert refused(content, limits=Limits(rows=8_999)).code == "rows"
+
+
 def test_duplicate_names() -> None:
     failure = refused(written(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])))
     assert failure.message == "two columns are named `a`"
