@@ -6,6 +6,7 @@
     ├── UsageError           the request or command is wrong          422, exit 2
     │   ├── NotFound         no such check, revert, repository, ref    404
     │   └── Conflict         the state of things does not allow it     409
+│       └── BranchMoved  its head is not the one that was looked at
     ├── AccessDenied         no token, or a wrong one              401, exit 2
     │   ├── Forbidden        a token that is not for this          403
     │   └── TooManyFailures  too many wrong ones from an address   429
@@ -71,6 +72,10 @@ class Conflict(UsageError):
     code = "conflict"
     status = 409
     exit_code = 3
+
+
+class BranchMoved(Conflict):
+    """A branch's head is not the one that the caller looked at."""
 
 
 class AccessDenied(GateError):

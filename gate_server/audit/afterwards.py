@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
 from gate_server.audit.line import Step
+from gate_server.audit.record import judged_afterwards
 from gate_server.audit.walk import Audit
 from gate_server.checks.remembering import answer_of
 from gate_server.checks.repository_policies import RepositoryPolicies
@@ -20,6 +21,10 @@ from gate_server.store.times import now
 
 PRINCIPAL = "gate audit"  # no token is called that: their names hold no spaces
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 3600.0
+AT_A_TIME = 5  # commits of a branch that are judged at once: merges are not to wait for an audit
+AGAIN_AT_A_TIME = 2  # of them, such as could not be told before
+
+Entries = Mapping[str, tuple[Entry, ...]]
 
 log = structlog.get_logger()
 
@@ -32,32 +37,45 @@ class Afterwards:
         self._store = context.store
         self._in_repository = RepositoryPolicies(context.lakefs, context.listings, context.store.policies)
 
-    def judge(self, found: Audit, step: Step, entries: Sequence[Entry], policy: Policy) -> bool:
-        """Have a commit judged, or tell what came of that; return False where it is not time to try again."""
-        waiting = self._waiting(found, step)
-        if waiting is not None:
-            check = self._store.checks.get(waiting.check_id or "")
-            if check is None:
-                gone = could_not_tell(Problem("no_check", "the check is gone", "it is judged again"))
-                self._store.asks.answered(waiting.id, answer_of(gone))
-            elif check.state == "done":
-                verdict = self._verdict(check, self.policy_of(found, step, policy))
-                self._store.asks.answered(waiting.id, answer_of(verdict))
-                log.info("judged afterwards", commit=step.commit.id, check=check.id, outcome=verdict.outcome)
-            return True
-        if not self._is_due(entries):
+    def judge(self, found: Audit, steps: Sequence[Step], entries: Entries, policy: Policy) -> None:
+        """Have commits judged, a few at a time, and tell what came of those that were.
+
+        What was never judged comes before what could not be told before, so that neither keeps the other
+        waiting for long.
+        """
+        asked = self._asked(found)
+        waiting = {step.commit.id for step in steps if step.commit.id in asked}
+        for step in steps:
+            if step.commit.id in waiting and self._tell(found, step, asked[step.commit.id], policy):
+                waiting.discard(step.commit.id)
+        again = {step.commit.id for step in steps if judged_afterwards(entries.get(step.commit.id, ()))}
+        for step in sorted(steps, key=lambda step: step.commit.id in again):
+            commit_id, is_again = step.commit.id, step.commit.id in again
+            is_room = len(waiting) < AT_A_TIME and (not is_again or len(waiting & again) < AGAIN_AT_A_TIME)
+            if commit_id not in asked and is_room and _is_due(entries.get(commit_id, ())):
+                self._ask(found, step, policy)
+                waiting.add(commit_id)
+
+    def _tell(self, found: Audit, step: Step, ask: Ask, policy: Policy) -> bool:
+        """Answer an ask; return False where its check is not done."""
+        check = self._store.checks.get(ask.check_id or "")
+        if check is not None and check.state != "done":
             return False
-        details = {
-            "repository": found.repository,
-            "destination": found.branch,
-            "commit_id": step.commit.id,
-        }
+        if check is None:
+            verdict = could_not_tell(Problem("no_check", "the check is gone", "it is judged again"))
+        else:
+            verdict = self._verdict_under(found, step, check, policy)
+        self._store.asks.answered(ask.id, answer_of(verdict))
+        log.info("judged afterwards", commit=step.commit.id, check=ask.check_id, outcome=verdict.outcome)
+        return True
+
+    def _ask(self, found: Audit, step: Step, policy: Policy) -> None:
+        details = _details(found, step)
         try:
             governing = self.policy_of(found, step, policy)
         except CouldNotTell as error:
-            verdict = could_not_tell(Problem(error.code, error.message, error.hint))
-            self._store.asks.create("audit", PRINCIPAL, details, None, answer_of(verdict))
-            return True
+            self._store.asks.create("audit", PRINCIPAL, details, None, answer_of(_unknown(error)))
+            return
         commits = self._context.commits
         base = commits.get(found.repository, step.commit.parents[0])
         merged = step.commit.parents[1:2]
@@ -68,7 +86,6 @@ class Afterwards:
         check = known or checks.create(candidate, "audit", governing.digest)
         said = answer_of(self._verdict(known, governing)) if known else None
         self._store.asks.create("audit", PRINCIPAL, details, check.id, said)
-        return True
 
     def policy_of(self, found: Audit, step: Step, policy: Policy) -> Policy:
         """Return the policy that holds for a commit: of its first parent, as for a merge.
@@ -76,10 +93,23 @@ class Afterwards:
         Raises
         ------
         CouldNotTell
-            When the repository's own is wrong.
+            When the repository's own is wrong, or there is no first parent to judge against.
         """
+        if not step.commit.parents:
+            raise CouldNotTell(
+                f"{step.commit.id} is the first commit of {found.repository}: nothing to compare it with",
+                f"look at it, and `gate install` again on {found.branch} to go on from what it holds",
+            )
         base = self._context.commits.get(found.repository, step.commit.parents[0])
         return self._in_repository.governing(found.repository, found.branch, base, policy)
+
+    def is_known(self, step: Step, policy: Policy) -> bool:
+        """Whether a failing commit was judged by this very policy, and can be decided anew.
+
+        Else nobody can say whether it is waived, or would fail at all: it is to be judged again.
+        """
+        check = self._store.checks.get(step.check) if step.check else None
+        return check is not None and check.plan is not None and check.policy_digest == policy.digest
 
     def waived(self, found: Audit, step: Step, policy: Policy) -> bool:
         """Whether a failing commit is waived by now; then that is recorded."""
@@ -87,15 +117,16 @@ class Afterwards:
         if check is None:
             return False
         verdict = self._verdict(check, policy)
-        if verdict.outcome is not Outcome.WARN:
+        if verdict.outcome not in (Outcome.PASS, Outcome.WARN):
             return False
-        details = {
-            "repository": found.repository,
-            "destination": found.branch,
-            "commit_id": step.commit.id,
-        }
-        self._store.asks.create("audit", PRINCIPAL, details, check.id, answer_of(verdict))
+        self._store.asks.create("audit", PRINCIPAL, _details(found, step), check.id, answer_of(verdict))
         return True
+
+    def _verdict_under(self, found: Audit, step: Step, check: Check, policy: Policy) -> Verdict:
+        try:
+            return self._verdict(check, self.policy_of(found, step, policy))
+        except CouldNotTell as error:
+            return _unknown(error)
 
     def _verdict(self, check: Check, policy: Policy) -> Verdict:
         if check.failure is None and check.plan is not None and check.policy_digest == policy.digest:
@@ -103,20 +134,30 @@ class Afterwards:
             return decide(check.plan, check.evaluations, policy, now(), waivers)
         return check.verdict or could_not_tell(Problem("no_verdict", "the check ended without a verdict"))
 
-    def _waiting(self, found: Audit, step: Step) -> Ask | None:
-        wanted = (found.repository, found.branch, step.commit.id)
-        for ask in self._store.asks.unanswered("audit"):
-            event = ask.event
-            if (event["repository"], event["destination"], event["commit_id"]) == wanted:
-                return ask
-        return None
+    def _asked(self, found: Audit) -> dict[str, Ask]:
+        """Return what is being judged of the branch, by commit."""
+        here = (found.repository, found.branch)
+        return {
+            ask.event["commit_id"]: ask
+            for ask in self._store.asks.unanswered("audit")
+            if (ask.event["repository"], ask.event["destination"]) == here
+        }
 
-    def _is_due(self, entries: Sequence[Entry]) -> bool:
-        """Whether it is time to judge again what could not be told before: longer each time."""
-        tried = [
-            entry for entry in entries if entry.kind == "ask.answered" and entry.content["kind"] == "audit"
-        ]
-        if not tried:
-            return True
-        pause_s = min(FIRST_PAUSE_S * 2.0 ** min(len(tried) - 1, 20), LONGEST_PAUSE_S)
-        return now() - tried[-1].at >= timedelta(seconds=pause_s)
+
+def _details(found: Audit, step: Step) -> dict[str, str]:
+    return {"repository": found.repository, "destination": found.branch, "commit_id": step.commit.id}
+
+
+def _unknown(error: CouldNotTell) -> Verdict:
+    return could_not_tell(Problem(error.code, error.message, error.hint))
+
+
+def _is_due(entries: Sequence[Entry]) -> bool:
+    """Whether it is time to judge again what could not be told before: longer each time."""
+    tried: list[Entry] = []
+    for entry in judged_afterwards(entries):
+        tried = [*tried, entry] if entry.content["outcome"] == Outcome.ERROR.value else []
+    if not tried:
+        return True
+    pause_s = min(FIRST_PAUSE_S * 2.0 ** min(len(tried) - 1, 20), LONGEST_PAUSE_S)
+    return now() - tried[-1].at >= timedelta(seconds=pause_s)

@@ -7,24 +7,32 @@ the branch with the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gate_server.audit.afterwards import Afterwards
 from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.line import State, Step
 from gate_server.audit.react import Reactions
 from gate_server.audit.walk import BEGAN, Audit, audit
-from gate_server.errors import GateError, NotFound
+from gate_server.errors import CouldNotTell, GateError, NotFound
 from gate_server.model import Policy
 from gate_server.reverts.context import RevertContext
 from gate_server.store.followed import Seen
 from gate_server.store.ledger import Entry, append
+from gate_server.telemetry import metrics
 
 WALKED_AT_MOST = 1000  # commits: lakeFS gives them in one call
-AT_A_TIME = 5  # commits of a branch that are judged at once: merges are not to wait for an audit
 
 log = structlog.get_logger()
+
+
+def failed(repository: str, branch: str) -> Any:
+    """Count a look that failed; return the log to tell it in."""
+    metrics.audit_failures.labels(repository, branch).inc()
+    return log.bind(repository=repository, branch=branch)
 
 
 class Follows:
@@ -46,10 +54,12 @@ class Follows:
         for repository, branch in self._context.store.installations.places():
             try:
                 self._look(repository, branch)
+            except (OperationalError, InterfaceError):
+                raise  # the database is away: nothing can be told of any
             except GateError as error:  # one that is broken, or forbidden, harms no other
-                log.warning(
-                    "could not audit", repository=repository, branch=branch, reason=error.message[:500]
-                )
+                failed(repository, branch).warning("could not audit", reason=error.message[:500])
+            except Exception:  # nor does a defect of ours
+                failed(repository, branch).exception("could not audit")
 
     def _look(self, repository: str, branch: str) -> None:
         store = self._context.store
@@ -102,16 +112,26 @@ class Follows:
 
     def _work(self, found: Audit, entries: Mapping[str, tuple[Entry, ...]]) -> None:
         policy = self._policy()
-        under_way = 0
-        for step in reversed(found.line.held):  # the oldest first: what came after rests on it
-            if step.state is State.UNVERIFIED and under_way < AT_A_TIME:
-                under_way += self._afterwards.judge(found, step, entries.get(step.commit.id, ()), policy)
-        failing = [step for step in found.line.held if step.state is State.FAILING]
-        for number, step in enumerate(failing):
-            governing = self._afterwards.policy_of(found, step, policy)
+        held = found.line.held
+        unknown = [step for step in held if step.state is State.UNVERIFIED]
+        bad = []
+        for step in held:
+            if step.state is not State.FAILING:
+                continue
+            try:
+                governing = self._afterwards.policy_of(found, step, policy)
+            except CouldNotTell as error:  # it stays where it is, and keeps from nothing
+                log.warning("could not look at a failing commit", commit=step.commit.id, reason=error.message)
+                continue
+            if not self._afterwards.is_known(step, governing):
+                unknown.append(step)
+                continue
             is_waived = self._afterwards.waived(found, step, governing)
-            if number == 0 and not is_waived:  # the newest alone: what is done about it changes the line
-                self._reactions.react(found, step, governing)
+            if not is_waived and governing.on_unverified_fail == "revert":
+                bad.append(step)
+        unknown.sort(key=held.index, reverse=True)  # the oldest first: what came after rests on it
+        self._afterwards.judge(found, unknown, entries, policy)
+        self._reactions.react(found, bad, entries)
 
     def _rewritten(self, found: Audit, seen: Seen) -> None:
         """Record that the head that was seen last is not on the line any more."""
@@ -119,7 +139,9 @@ class Follows:
         told = [
             entry
             for entry in self._context.store.ledger.of_subject(seen.head)
-            if entry.kind == "audit.rewritten" and dict(entry.content) == content
+            if (entry.kind, entry.repository, entry.branch)
+            == ("audit.rewritten", found.repository, found.branch)
+            and dict(entry.content) == content
         ]
         if not told:
             self._append(found, "audit.rewritten", seen.head, "", content)

@@ -26,25 +26,45 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
         return Step(commit, State.REVERT, revert=revert, took=took)
     # A revert that took back less than all, or that nobody saw the end of, may be a state that never was: it
     # vouches for nothing, and is judged like any other.
-    said = [
-        entry
-        for entry in entries
-        if entry.kind == "ask.answered"
-        and entry.content["kind"] in JUDGES
-        and entry.content["outcome"] in DECIDED
-        and entry.content["check"]  # the gate's own merges pass without one
-    ]
-    if not said:
+    last: Entry | None = None
+    for entry in entries:
+        # Anybody with the hook's token may have a commit judged again, when a waiver is over, or by another
+        # policy: that does not turn what was let in, or judged by the audit, into something bad.
+        if _decides(entry) and (last is None or not _is_bad(entry) or _is_bad(last) or not _by_hook(entry)):
+            last = entry
+    if last is None:
         return Step(commit, State.UNVERIFIED, revert=revert, took=took)
-    last = said[-1]
-    outcome, by_hook = last.content["outcome"], last.content["kind"] == "hook"
-    if outcome == Outcome.FAIL.value or (by_hook and last.content["status"] != ALLOWED):
+    outcome, by_hook = last.content["outcome"], _by_hook(last)
+    if _is_bad(last):
         state = State.FAILING
     elif last.content.get("waived_by"):
         state = State.WAIVED
     else:
         state = State.JUDGED if by_hook else State.JUDGED_AFTERWARDS
     return Step(commit, state, last.subject, last.content["check"], outcome, revert=revert, took=took)
+
+
+def judged_afterwards(entries: Sequence[Entry]) -> list[Entry]:
+    """Return what came of each time that a commit was judged after it had come in, ERROR included."""
+    return [entry for entry in entries if entry.kind == "ask.answered" and entry.content["kind"] == "audit"]
+
+
+def _decides(entry: Entry) -> bool:
+    return (
+        entry.kind == "ask.answered"
+        and entry.content["kind"] in JUDGES
+        and entry.content["outcome"] in DECIDED
+        and bool(entry.content["check"])  # the gate's own merges pass without one
+    )
+
+
+def _by_hook(entry: Entry) -> bool:
+    return bool(entry.content["kind"] == "hook")
+
+
+def _is_bad(entry: Entry) -> bool:
+    is_refused = _by_hook(entry) and entry.content["status"] != ALLOWED
+    return bool(is_refused or entry.content["outcome"] == Outcome.FAIL.value)
 
 
 def _is_revert(entry: Entry) -> bool:

@@ -6,10 +6,12 @@ before, by a merge or an earlier look, comes from the cache, so a look again cos
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gate_server.checks.judge import Evaluator
 from gate_server.checks.remembering import answer_of
@@ -50,9 +52,19 @@ AGAIN_AFTER_S = 60.0  # what could not be told is looked at again
 PRINCIPAL = "watch"
 GOOD = (Outcome.PASS, Outcome.WARN)
 
-TakeBack = Callable[[str, str, Commit, str, str], None]
+TakeBack = Callable[[str, str, Commit, Callable[[], str], str], None]
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What came of holding rules against all that a commit holds."""
+
+    verdict: Verdict
+    plan: Plan | None
+    evaluations: Mapping[int, Evaluation]
+    failure: Problem | None
 
 
 class Watcher:
@@ -67,8 +79,8 @@ class Watcher:
     evaluate
         What reads the data, in a child that can be killed.
     take_back
-        Puts a branch back from its head to the commit where all was in order, empty where none was, and says
-        why; it decides itself whether that may be.
+        Puts a branch back from its head to the commit that its argument finds, at which all is in order, and
+        says why; it decides itself whether that may be, and is called as long as the head stays bad.
     """
 
     def __init__(
@@ -83,6 +95,7 @@ class Watcher:
         self._active = active
         self._evaluate = evaluate
         self._take_back = take_back
+        self._no_better: dict[tuple[str, ...], float] = {}  # where it would not go back to, and since when
         self._commits = Commits(lakefs)
         self._listings = Listings(lakefs)
         self._in_repository = RepositoryPolicies(lakefs, self._listings, store.policies)
@@ -95,10 +108,14 @@ class Watcher:
         ):
             try:
                 self._look_at_branch(active, repository, branch)
+            except (OperationalError, InterfaceError):
+                raise  # the database is away: nothing can be told of any
             except GateError as error:
                 log.warning(
                     "watch could not look", repository=repository, branch=branch, reason=error.message
                 )
+            except Exception:
+                log.exception("watch could not look", repository=repository, branch=branch)
 
     def _look_at_branch(self, active: Policy, repository: str, branch: str) -> None:
         if not active.watch and not active.in_repository:
@@ -111,29 +128,23 @@ class Watcher:
         for watch in policy.watch:
             rules = watched_rules(policy, watch, repository, branch)
             last = self._store.watches.last(watch.name, repository, branch)
+            watched = replace(policy, rules=rules)
             if rules and is_due(watch, last, head, policy):
-                self._look(watch, replace(policy, rules=rules), repository, branch, head, last)
+                self._look(watch, watched, repository, branch, head, last)
+            elif (
+                rules
+                and last is not None
+                and watch.on_fail == "revert"
+                and self._is_still_bad(last, watched, repository, branch, head)
+            ):
+                self._revert(watch, watched, repository, branch, head, last.check_id, last)
 
     def _look(
         self, watch: Watch, policy: Policy, repository: str, branch: str, head: Commit, last: Look | None
     ) -> None:
-        candidate = Candidate(repository, branch, head, None, head)
-        plan: Plan | None = None
-        evaluations: Mapping[int, Evaluation] = {}
-        failure: Problem | None = None
-        try:
-            changes = self._everything(policy, repository, branch, head)
-            wanted = compared_with(applied_rules(policy, repository, branch).rules, changes)
-            references = held_at(self._commits, self._listings, repository, wanted)
-            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION, references=references)
-            evaluations = self._evaluations(repository, plan, policy)
-            verdict = decide(
-                plan, evaluations, policy, now(), self._store.waivers.holding(repository, branch)
-            )
-        except GateError as error:
-            failure = Problem(error.code, error.message, error.hint)
-            verdict = could_not_tell(failure)
-        check_id = self._record(watch, policy, candidate, verdict, plan, evaluations, failure)
+        found = self._found(policy, repository, branch, head)
+        verdict = found.verdict
+        check_id = self._record(watch, policy, Candidate(repository, branch, head, None, head), found)
         self._store.watches.looked(
             watch.name,
             repository,
@@ -158,8 +169,59 @@ class Watcher:
             was=last.outcome if last else "",
         )
         if verdict.outcome is Outcome.FAIL and watch.on_fail == "revert":
-            why = f"watch {watch.name} found bad data (check {check_id})"
-            self._take_back(repository, branch, head, last.passed_commit if last else "", why)
+            self._revert(watch, policy, repository, branch, head, check_id, last)
+
+    def _is_still_bad(self, last: Look, policy: Policy, repository: str, branch: str, head: Commit) -> bool:
+        """Whether a head that was found bad is so still: what was to be done then may not have been."""
+        if last.outcome != Outcome.FAIL.value or last.commit_id != head.id:
+            return False
+        check = self._store.checks.get(last.check_id)
+        if check is None or check.plan is None:
+            return False
+        waivers = self._store.waivers.holding(repository, branch)
+        return decide(check.plan, check.evaluations, policy, now(), waivers).outcome is Outcome.FAIL
+
+    def _revert(
+        self,
+        watch: Watch,
+        policy: Policy,
+        repository: str,
+        branch: str,
+        head: Commit,
+        check_id: str,
+        last: Look | None,
+    ) -> None:
+        def good() -> str:
+            """Return where the branch was in order, if it is so by what is held against it now."""
+            then = last.passed_commit if last else ""
+            key = (watch.name, repository, branch, then)
+            if not then or time.monotonic() - self._no_better.get(key, -AGAIN_AFTER_S) < AGAIN_AFTER_S:
+                return ""
+            # By the policy of today, and its waivers, it may be no better than the head.
+            commit = self._commits.get(repository, then)
+            if self._found(policy, repository, branch, commit).verdict.outcome in GOOD:
+                return then
+            self._no_better[key] = time.monotonic()
+            return ""
+
+        why = f"watch {watch.name} found bad data (check {check_id})"
+        self._take_back(repository, branch, head, good, why)
+
+    def _found(self, policy: Policy, repository: str, branch: str, head: Commit) -> _Found:
+        plan: Plan | None = None
+        evaluations: Mapping[int, Evaluation] = {}
+        try:
+            changes = self._everything(policy, repository, branch, head)
+            candidate = Candidate(repository, branch, head, None, head)
+            wanted = compared_with(applied_rules(policy, repository, branch).rules, changes)
+            references = held_at(self._commits, self._listings, repository, wanted)
+            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION, references=references)
+            evaluations = self._evaluations(repository, plan, policy)
+        except GateError as error:
+            failure = Problem(error.code, error.message, error.hint)
+            return _Found(could_not_tell(failure), plan, evaluations, failure)
+        waivers = self._store.waivers.holding(repository, branch)
+        return _Found(decide(plan, evaluations, policy, now(), waivers), plan, evaluations, None)
 
     def _everything(self, policy: Policy, repository: str, branch: str, head: Commit) -> Changes:
         """Return all that the head holds under the rules, as if it was new.
@@ -192,25 +254,16 @@ class Watcher:
             found[task.obligation.number] = evaluation
         return found
 
-    def _record(
-        self,
-        watch: Watch,
-        policy: Policy,
-        candidate: Candidate,
-        verdict: Verdict,
-        plan: Plan | None,
-        evaluations: Mapping[int, Evaluation],
-        failure: Problem | None,
-    ) -> str:
+    def _record(self, watch: Watch, policy: Policy, candidate: Candidate, found: _Found) -> str:
         """Keep a check for its page, and the ask; nothing finds them as a merge's verdict."""
         checks = self._store.checks
         check = checks.create(candidate, f"watch {watch.name}", policy.digest, worker=PRINCIPAL)
         checks.finish(
             check,
-            verdict=verdict,
-            plan=plan,
-            evaluations=evaluations,
-            failure=failure,
+            verdict=found.verdict,
+            plan=found.plan,
+            evaluations=found.evaluations,
+            failure=found.failure,
             reusable=False,
             lakefs_calls=0,
         )
@@ -221,7 +274,7 @@ class Watcher:
             "destination": candidate.destination,
             "head": candidate.base.id,
         }
-        self._store.asks.create("watch", PRINCIPAL, event, check.id, answer_of(verdict))
+        self._store.asks.create("watch", PRINCIPAL, event, check.id, answer_of(found.verdict))
         return check.id
 
 

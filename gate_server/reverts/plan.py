@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gate_server.errors import Conflict, NotFound, UsageError
+from gate_server.errors import BranchMoved, Conflict, NotFound, UsageError
 from gate_server.model import Commit, KeptPath, RevertPlan, Way
 from gate_server.policy.globs import literal_prefix, matches
 from gate_server.reverts.context import RevertContext
@@ -75,7 +75,7 @@ def plan_revert(
     _one_of(to, commit, undo, paths)
     head = context.commits.head(repository, branch)
     if expected_head and commit_of(context, repository, expected_head).id != head.id:
-        raise Conflict(
+        raise BranchMoved(
             f"{branch} moved: its head is {head.id}, not {expected_head}",
             "look at what came in, then revert again with the new head or without an expected one",
         )

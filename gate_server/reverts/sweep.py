@@ -12,18 +12,22 @@ from gate_server.reverts.context import RevertContext
 from gate_server.reverts.past_actions import delete_hidden
 from gate_server.reverts.verify import EXPECTED_METARANGE, find_commit, undo_command
 
-BROKEN_OFF_AFTER_S = 600.0
 
+def sweep(context: RevertContext, *, older_than_s: float | None = None) -> list[Revert]:
+    """Finish every revert whose lease ran out; return what was looked at.
 
-def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -> list[Revert]:
-    """Finish every revert that has been open for longer than `older_than_s`; return what was looked at.
+    One whose outcome lakeFS does not tell stays open for the next time, and has a note; so does one whose
+    branch lakeFS does not give away, but what came of it is recorded.
 
-    One whose branch or outcome lakeFS does not tell stays open for the next time, and has a note.
+    Parameters
+    ----------
+    older_than_s
+        Those that have been open, and not renewed, for longer than this instead.
     """
     finished = []
-    for revert, branch in context.store.reverts.unfinished(
-        older_than_s=older_than_s, lease_s=context.lease_s
-    ):
+    lease_s = context.lease_s
+    age_s = lease_s if older_than_s is None else older_than_s
+    for revert, branch in context.store.reverts.unfinished(older_than_s=age_s, lease_s=lease_s):
         try:
             outcome = finish(context, revert, branch)
         except GateError as error:
@@ -36,17 +40,24 @@ def sweep(context: RevertContext, *, older_than_s: float = BROKEN_OFF_AFTER_S) -
 
 def finish(context: RevertContext, revert: Revert, branch: str) -> Revert | None:
     """Find out what came of a revert that broke off, and record it; None where somebody else did."""
-    _delete(context, revert, branch)
+    left = _delete(context, revert, branch)
+    if left is not None and revert.state != "planned":
+        raise left
+    # A branch that somebody's hook keeps must not keep the outcome, for which others wait.
     outcome = _outcome(context, revert) if revert.state == "planned" else revert
-    return outcome if context.store.reverts.close(outcome, was=revert.state) else None
+    if left is not None:
+        note = f"the temporary branch {branch} could not be deleted ({left.message})"
+        outcome = replace(outcome, notes=(*outcome.notes, note))
+    closed = context.store.reverts.close(outcome, was=revert.state, branch_left=left is not None)
+    return outcome if closed else None
 
 
-def _delete(context: RevertContext, revert: Revert, branch: str) -> None:
+def _delete(context: RevertContext, revert: Revert, branch: str) -> LakeFSError | None:
     try:
         delete_hidden(Branches(context.lakefs, revert.repository), branch, revert.to_commit)
     except LakeFSError as error:
-        if error.http_status != 404:
-            raise
+        return None if error.http_status == 404 else error
+    return None
 
 
 def _outcome(context: RevertContext, revert: Revert) -> Revert:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gate_server.errors import Conflict
@@ -198,11 +198,22 @@ class Reverts:
             return [load(Revert, record) for record in connection.execute(query).scalars()]
 
     def count_lately(self, principal: str, repository: str, branch: str, within_s: float) -> int:
-        """Return how many reverts of a branch one principal asked for in the last `within_s` seconds."""
+        """Return how often one principal changed a branch in the last `within_s` seconds.
+
+        What changed nothing does not count; what is not known to have changed nothing does.
+        """
         lately = reverts.c.created_at >= database_time(-within_s)
-        query = select(func.count()).where(_asked_by(principal, repository, branch), lately)
+        made = or_(reverts.c.commit_id != "", reverts.c.state == "planned")
+        query = select(func.count()).where(_asked_by(principal, repository, branch), lately, made)
         with reading(self._engine) as connection:
             return connection.execute(query).scalar_one()
+
+    def age_s(self, revert_id: str) -> float:
+        """Return how long ago a revert was asked for, by the database's clock, seconds."""
+        query = select(reverts.c.created_at, database_time().label("now")).where(reverts.c.id == revert_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one()
+        return float(max((row.now - row.created_at).total_seconds(), 0.0))
 
     def times(self, revert_ids: Iterable[str]) -> dict[str, datetime]:
         """Return when each of `revert_ids` was asked for."""

@@ -51,6 +51,9 @@ children_stopped = Counter(
     ["limit"],
 )
 taken_over = Counter("gate_checks_taken_over", "Checks taken over from a worker that died.")
+audit_failures = Counter(
+    "gate_audit_failures", "Looks at guarded branches that failed.", ["repository", "branch"]
+)
 watched = Counter("gate_watch_looks", "Looks of watches at a branch, by outcome.", ["watch", "outcome"])
 policy_reload_failures = Counter(
     "gate_policy_reload_failures", "Reloads of the policy that left the old one in force."

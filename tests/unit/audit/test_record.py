@@ -45,6 +45,10 @@ def closed(state: str = "verified", **content: Any) -> Entry:
         ([answered("PASS"), answered("ERROR", 503)], State.JUDGED),
         ([answered("FAIL", 412), answered("PASS")], State.JUDGED),
         ([answered("PASS"), answered("FAIL", 412, "audit")], State.FAILING),
+        ([answered("PASS"), answered("FAIL", 412)], State.JUDGED),  # asked again, by whoever
+        ([answered("WARN", waived_by=["ann"]), answered("FAIL", 412)], State.WAIVED),
+        ([answered("PASS", kind="audit"), answered("FAIL", 412)], State.JUDGED_AFTERWARDS),
+        ([answered("FAIL", 412, "audit"), answered("FAIL", 412)], State.FAILING),
         ([answered("PASS", kind="audit")], State.JUDGED_AFTERWARDS),
         ([answered("PASS", kind="ahead")], State.UNVERIFIED),  # about what a merge would make
         ([answered("PASS", kind="api")], State.UNVERIFIED),

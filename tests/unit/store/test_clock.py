@@ -26,6 +26,7 @@ READS_A_CLOCK = re.compile(
 # Who reads the machine's clock, and for what: nothing but expiry, and what stands in a record for people.
 ALLOWED = {
     "audit/afterwards.py": "expiry of waivers; when what could not be told is judged again",
+    "audit/react.py": "for how long it is waited for what came later to be judged",
     "access/tokens.py": "expiry and last use of tokens",
     "checks/active.py": "since when a policy is asked by",
     "checks/ahead.py": "how old a branch is: what is too old to look at is judged when it is merged",

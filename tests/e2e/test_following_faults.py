@@ -1,0 +1,248 @@
+"""Following under bad luck and bad will: nothing stays unreported, nothing is taken back that must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from gate_server.audit import afterwards, automatic
+from gate_server.model import Revert, Waiver
+from gate_server.reverts import RevertContext, apply_revert, plan_revert
+from gate_server.store.pruning import prune
+from gate_server.store.store import Store, open_store
+from gate_server.store.tables import reverts
+from gate_server.store.times import database_time
+from tests.contract.harness import Lakefs, Repository
+from tests.e2e.followed import ASKS, Followed, policy_of
+from tests.e2e.reverting import change
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an empty database; what is asked of it is tested on both kinds elsewhere."""
+    opened = open_store(f"sqlite:///{tmp_path}/gate.db")
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def followed(context: RevertContext, repo: Repository) -> Followed:
+    """Give a guarded main, seen once."""
+    made = Followed(context, repo)
+    made.look()
+    return made
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what could not be told be tried again at each look."""
+    monkeypatch.setattr(afterwards, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(automatic, "FIRST_PAUSE_S", 0.0)
+
+
+def test_what_cannot_be_told_keeps_nothing_else_waiting(followed: Followed, at_once: None) -> None:
+    odd = [followed.commit(f"odd-{number}.csv") for number in range(2 * afterwards.AT_A_TIME)]
+    followed.look(4)
+    assert set(followed.states(*odd)) == {"unverified"}
+    bad = followed.commit("bad.csv")
+    followed.look(2)
+    assert followed.states(bad) == ["failing"]
+    followed.look(1)
+    assert "bad.csv" not in followed.paths()
+    assert len([path for path in followed.paths() if path.startswith("odd")]) == len(odd), "they stay"
+
+
+def test_what_comes_after_and_cannot_be_told_does_not_protect_what_is_bad(followed: Followed) -> None:
+    followed.commit("bad.csv")
+    followed.commit("odd.csv")
+    followed.look(4)
+    assert followed.paths() & {"bad.csv", "odd.csv"} == {"odd.csv"}
+
+
+def test_bad_commits_in_a_row_go_in_one_revert(followed: Followed) -> None:
+    before = followed.paths()
+    for number in range(4):
+        followed.commit(f"bad-{number}.csv")
+    followed.look(4)
+    assert followed.paths() == before
+    assert len(followed.made()) == 1
+
+
+def test_one_that_is_held_back_keeps_no_other(followed: Followed) -> None:
+    """The newer one cannot be undone alone: it stays, and the older one goes all the same."""
+    followed.commit("bad-1.csv")
+    good = followed.commit("good-1.csv")
+    newer = followed.commit("bad-2.csv", "shared.txt")
+    followed.commit("shared.txt", content="changed again\n")
+    followed.look(4)
+    assert "cannot be undone alone" in followed.told(newer)[0]["why"]
+    assert followed.paths() & {"bad-1.csv", "bad-2.csv", "good-1.csv"} == {"bad-2.csv", "good-1.csv"}
+    assert followed.states(good) == ["judged afterwards"]
+
+
+def test_what_was_brought_again_on_purpose_does_not_go_with_what_is_older(
+    followed: Followed, context: RevertContext
+) -> None:
+    older = followed.commit("bad-1.csv", "shared.txt")
+    followed.policy = policy_of(on_unverified_fail="alert")
+    followed.look(2)
+    newer = followed.commit("bad-2.csv")
+    followed.look(2)
+    assert followed.states(older, newer) == ["failing", "failing"]
+    followed.policy = policy_of()
+    followed.look(3)
+    (taken,) = followed.made()
+    name = followed.repository.name
+    undone = apply_revert(context, plan_revert(context, name, "main", undo=taken.id))
+    assert undone.state == "verified"
+    followed.look(4)
+    assert len(followed.made()) == 2, "nobody is overruled"
+    assert all("brought it again" in followed.told(commit)[0]["why"] for commit in (older, newer))
+
+
+def test_a_defect_at_one_branch_harms_no_other(followed: Followed, lakefs: Lakefs) -> None:
+    """A branch that was reset to the repository's first commit has nothing that it could be compared with."""
+    name = followed.repository.name
+    other = lakefs.create_repository(files={"a": "good"})
+    followed.store.installations.record(other.name, "main", {}, other.head())
+    for repository in (followed.repository, other):  # whichever comes first
+        root = repository.log()[-1]["id"]
+        repository.create_branch("guarded")
+        repository.commit_files("guarded", {"b": "good"})
+        followed.store.installations.record(repository.name, "guarded", {}, repository.head("guarded"))
+        repository.request("PUT", "branches", "guarded", "hard_reset", params={"ref": root})
+    bad = followed.commit("bad.csv")
+    there = other.commit_files("main", {"bad.csv": "x"})["id"]
+    followed.look(2)
+    assert followed.states(bad) == ["failing"]
+    seen = {(item.repository, item.branch): item for item in followed.store.followed.listed()}
+    assert (seen[other.name, "main"].head, seen[other.name, "main"].failing) == (there, 0)
+    followed.look()
+    assert seen.keys() == {(item, branch) for item in (name, other.name) for branch in ("main", "guarded")}
+    assert [item.failing for item in followed.store.followed.listed() if item.branch == "main"] == [1, 1]
+
+
+def test_nothing_of_a_history_that_is_not_ours_is_taken_back(followed: Followed) -> None:
+    first = followed.repository.log()[-1]["id"]
+    followed.repository.request("PUT", "branches", "main", "hard_reset", params={"ref": first})
+    bad = followed.commit("bad.csv")
+    followed.look(4)
+    assert followed.states(bad) == ["failing"]
+    assert followed.made() == []
+    assert "does not hold commit" in followed.told(bad)[0]["why"]
+
+
+def test_a_branch_that_moves_does_not_use_up_the_attempts(
+    followed: Followed, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed.commit("bad.csv")
+    followed.look(2)
+    moves = iter(range(automatic.TOLD_AFTER + 1))
+    plan = plan_revert
+
+    def and_move(*arguments: object, **more: object) -> object:
+        made = plan(*arguments, **more)  # type: ignore[arg-type]
+        if next(moves, None) is not None:
+            change(followed.repository, {f"other-{len(followed.paths())}.txt": "x"})
+        return made
+
+    monkeypatch.setattr("gate_server.audit.react.plan_revert", and_move)
+    followed.look(14)
+    assert "bad.csv" not in followed.paths()
+    assert next(moves, None) is None, "it never moved in between"
+
+
+def test_a_waiver_in_the_policy_counts_afterwards_too(followed: Followed) -> None:
+    followed.policy = policy_of(on_unverified_fail="alert")
+    bad = followed.commit("bad.csv")
+    followed.look(3)
+    assert followed.states(bad) == ["failing"]
+    waiver = Waiver("all", "ann", "known", datetime(2100, 1, 1, tzinfo=UTC))
+    followed.policy = policy_of(waivers=(waiver,))
+    followed.look(3)
+    assert followed.states(bad) == ["waived"]
+    assert followed.made() == []
+    assert "bad.csv" in followed.paths()
+
+
+def test_what_another_policy_found_bad_is_judged_again_first(followed: Followed, at_once: None) -> None:
+    followed.policy = policy_of(on_unverified_fail="alert")
+    bad = followed.commit("bad.csv")
+    followed.look(3)
+    assert followed.states(bad) == ["failing"]
+    followed.policy = policy_of(replace(ASKS, paths=("other/**",)))
+    followed.look(3)
+    assert followed.states(bad) == ["judged afterwards"]
+    assert followed.made() == []
+
+
+def test_a_check_that_is_pruned_is_made_again_before_anything_is_taken_back(
+    followed: Followed, at_once: None
+) -> None:
+    followed.policy = policy_of(on_unverified_fail="alert")
+    bad = followed.commit("bad.csv")
+    followed.look(3)
+    prune(followed.store.engine, keep_s=-1, most_checks=100, most_evaluations=100)
+    check = followed.steps()[bad].check
+    assert followed.store.checks.get(check) is None
+    followed.look(2)
+    again = followed.steps()[bad].check
+    assert again != check
+    assert followed.store.checks.get(again) is not None
+
+
+def test_what_was_let_in_cannot_be_made_bad_by_asking_again(followed: Followed) -> None:
+    merged = followed.commit("bad.csv")
+    followed.post_event(merged, "PASS")  # as it came in: waived, or by the policy of then
+    followed.post_event(merged, "FAIL")
+    followed.look(4)
+    assert followed.states(merged) == ["judged"]
+    assert "bad.csv" in followed.paths()
+
+
+def test_a_branch_that_a_dead_revert_left_does_not_end_the_following(
+    followed: Followed, context: RevertContext
+) -> None:
+    """Somebody's hook keeps temporary branches from being deleted: reverts stay unfinished for good."""
+    refusal = """\
+name: keeps
+on: {pre-delete-branch: {branches: ["gate-revert-*"]}}
+hooks:
+  - id: refuses
+    type: lua
+    properties:
+      script: error("not on a Friday")
+"""
+    followed.repository.commit_files("main", {"_lakefs_actions/keeps.yaml": refusal})
+    followed.look(3)
+    for number in range(2):
+        followed.commit(f"bad-{number}.csv")
+        followed.look(4)
+        assert f"bad-{number}.csv" not in followed.paths()
+    assert len(followed.made()) == 2
+    assert len(context.store.reverts.unfinished()) == 2
+
+
+def test_a_revert_whose_process_died_is_finished_when_its_lease_is_over(
+    followed: Followed, context: RevertContext
+) -> None:
+    head = followed.commit("bad.csv")
+    followed.look(1)
+    began = Revert("d1", followed.repository.name, "main", head, followed.installed, "", "planned", "")
+    context.store.reverts.open(began, "gate-revert-d1", lease_s=60.0)
+    followed.look(2)
+    assert "bad.csv" in followed.paths(), "it may still be at work"
+    context.store.reverts.renew("d1", -1.0)
+    with context.store.engine.begin() as connection:  # no test waits for as long as a lease is
+        was = database_time(-context.lease_s - 1)
+        connection.execute(update(reverts).where(reverts.c.id == "d1").values(created_at=was))
+    followed.look(3)
+    assert "bad.csv" not in followed.paths()
+    dead = context.store.reverts.get("d1")
+    assert dead is not None
+    assert dead.state == "failed"
