@@ -18,6 +18,7 @@ from gate_server.lakefs.changes import ChangeFinder, held_at
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
+from gate_server.lakefs.objects import read_heads
 from gate_server.lakefs.taken_back import taken_back
 from gate_server.model import (
     Candidate,
@@ -37,10 +38,12 @@ from gate_server.policy.plan import (
     GATE_FILES,
     applied_rules,
     compared_with,
+    looked_into,
     make_plan,
     partly_reverted,
     policy_files,
 )
+from gate_server.policy.requirements import HEAD_BYTES
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry import traces
@@ -184,6 +187,9 @@ class Judge:
             findings=self._findings(candidate, policy.in_repository) if brings_policy else (),
             missing=self._taken_back(candidate, source_name),
             references=held_at(self._commits, self._listings, candidate.repository, wanted),
+            heads=read_heads(
+                self._lakefs, candidate.repository, looked_into(applied.rules, changes), HEAD_BYTES
+            ),
         )
 
     def _taken_back(self, candidate: Candidate, source_name: str) -> Sequence[DeclaredOutcome]:

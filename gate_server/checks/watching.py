@@ -22,6 +22,7 @@ from gate_server.lakefs.changes import held_at, listed
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
+from gate_server.lakefs.objects import read_heads
 from gate_server.model import (
     Candidate,
     Change,
@@ -41,7 +42,8 @@ from gate_server.model import (
 )
 from gate_server.policy.decide import could_not_tell, decide
 from gate_server.policy.globs import literal_prefix
-from gate_server.policy.plan import applied_rules, compared_with, make_plan
+from gate_server.policy.plan import applied_rules, compared_with, looked_into, make_plan
+from gate_server.policy.requirements import HEAD_BYTES
 from gate_server.policy.watches import watched_rules
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -96,6 +98,7 @@ class Watcher:
         self._evaluate = evaluate
         self._take_back = take_back
         self._no_better: dict[tuple[str, ...], float] = {}  # where it would not go back to, and since when
+        self._lakefs = lakefs
         self._commits = Commits(lakefs)
         self._listings = Listings(lakefs)
         self._in_repository = RepositoryPolicies(lakefs, self._listings, store.policies)
@@ -215,7 +218,14 @@ class Watcher:
             candidate = Candidate(repository, branch, head, None, head)
             wanted = compared_with(applied_rules(policy, repository, branch).rules, changes)
             references = held_at(self._commits, self._listings, repository, wanted)
-            plan = make_plan(policy, candidate, changes, engine_version=ENGINE_VERSION, references=references)
+            plan = make_plan(
+                policy,
+                candidate,
+                changes,
+                engine_version=ENGINE_VERSION,
+                references=references,
+                heads=read_heads(self._lakefs, repository, looked_into(policy.rules, changes), HEAD_BYTES),
+            )
             evaluations = self._evaluations(repository, plan, policy)
         except GateError as error:
             failure = Problem(error.code, error.message, error.hint)
@@ -232,7 +242,7 @@ class Watcher:
         prefixes = applied_rules(policy, repository, branch).prefixes
         result = listed(self._listings, repository, head, prefixes)
         base: dict[str, StoredObject] = {}
-        if head.parents and any(policy.suites[rule.suite].compares for rule in policy.rules):
+        if head.parents and any(suite.compares for suite in policy.suites.values()):
             base = listed(
                 self._listings, repository, self._commits.get(repository, head.parents[0]), prefixes
             )

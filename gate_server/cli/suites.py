@@ -39,8 +39,8 @@ def list_command(policy: Path | None, as_json: bool) -> None:
             "branches": list(rule.branches),
             "paths": list(rule.paths),
             "suite": rule.suite,
-            "expectations": len(found.suites[rule.suite].lines),
-            "format": rule.format.type,
+            "expectations": len(suite.lines) if (suite := found.suite_of(rule)) else 0,
+            "format": rule.format.type if rule.suite else "",
             "enforcement": rule.enforcement.value,
             "line": rule.line,
         }
@@ -54,9 +54,10 @@ def list_command(policy: Path | None, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for rule in found.rules:
         into = [f"{name}/{branch}" for name in rule.repositories for branch in rule.branches]
-        suite = f"{rule.suite} ({len(found.suites[rule.suite].lines)})"
+        suite = found.suite_of(rule)
+        asked = f"{rule.suite} ({len(suite.lines)})" if suite else "requires"
         table.add_row(
-            *(shown(text) for text in (rule.name, ", ".join(into), ", ".join(rule.paths), suite)),
+            *(shown(text) for text in (rule.name, ", ".join(into), ", ".join(rule.paths), asked)),
             rule.enforcement.value,
         )
     console.print(table)

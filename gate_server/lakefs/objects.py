@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO, cast
 
@@ -11,6 +11,7 @@ import httpx
 
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS, repository_url
+from gate_server.model import StoredObject
 
 CHUNK_BYTES = 1 << 20
 
@@ -104,3 +105,18 @@ def read_object(lakefs: LakeFS, repository: str, ref: str, path: str, most_bytes
     """Return all bytes of a small object, such as an action file; or its first `most_bytes`."""
     with open_object(lakefs, repository, ref, path) as stream:
         return stream.read(most_bytes)
+
+
+def read_heads(
+    lakefs: LakeFS, repository: str, items: Iterable[StoredObject], most_bytes: int
+) -> dict[str, bytes]:
+    """Return the first bytes of each object, by its path; raises `CouldNotTell` where they do not come."""
+    return {item.path: _read_head(lakefs, repository, item, most_bytes) for item in items}
+
+
+def _read_head(lakefs: LakeFS, repository: str, item: StoredObject, most_bytes: int) -> bytes:
+    size, count = item.identity.size_bytes, min(most_bytes, item.identity.size_bytes)
+    if not count:
+        return b""
+    head = read_range(lakefs, repository, item.commit_id, item.path, size, 0, count)
+    return read_object(lakefs, repository, item.commit_id, item.path, count) if head is None else head

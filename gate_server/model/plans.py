@@ -62,6 +62,7 @@ class DeclaredOutcome:
         "canary",
         "no_commit_id",
         "partly_reverted",
+        "require",
     ]
     outcome: Outcome
     message: str

@@ -39,6 +39,7 @@ _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+FileKind = Literal["csv", "tsv", "json", "parquet", "orc", "arrow"]
 ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "timestamp"]
 
 
@@ -58,6 +59,35 @@ class Format:
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Require:
+    """What a rule requires without reading a table; what is left out is not looked at.
+
+    Parameters
+    ----------
+    names
+        Patterns of whole paths, one of which has to match.
+    formats
+        By the first bytes; text and what is compressed also by the name.
+    content_types
+        Patterns; `**` is any, as `*` does not cross a slash.
+    immutable
+        Whether a merge may neither change nor remove what the destination holds.
+    metadata
+        Key -> pattern of the value, in the metadata of the source's commit.
+    """
+
+    __pydantic_config__ = STRICT
+
+    names: tuple[str, ...] = ()
+    formats: tuple[FileKind, ...] = ()
+    content_types: tuple[str, ...] = ()
+    min_size_bytes: Annotated[int, Field(ge=0)] = 0
+    max_size_bytes: Annotated[int, Field(ge=0)] | None = None
+    immutable: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +120,7 @@ Place = Literal["here", "elsewhere"]
 
 @dataclass(frozen=True)
 class Rule:
-    """Which objects of which repositories and branches a suite judges.
+    """Which objects of which repositories and branches a suite judges; and, or instead, what they require.
 
     ``reference`` is the path or folder that a suite with one of `COMPARING` holds a target against (empty:
     the target's own), ``reference_ref`` the branch, tag or commit that it is read from (empty: the
@@ -102,8 +132,9 @@ class Rule:
 
     name: Name
     paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    suite: Name
-    format: Format
+    suite: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,99})?$")] = ""
+    format: Format = field(default_factory=lambda: Format("csv"))
+    require: Require | None = None
     scope: Literal["object", "dataset"] = "object"
     dataset: str = ""
     repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
@@ -282,3 +313,7 @@ class Policy:
     path: str = ""
     in_repository: str = ""
     digest: str = ""
+
+    def suite_of(self, rule: Rule) -> Suite | None:
+        """Return the suite of `rule`; None where it only requires."""
+        return self.suites[rule.suite] if rule.suite else None

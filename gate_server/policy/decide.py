@@ -32,7 +32,7 @@ _ORDER = {Outcome.FAIL: 0, Outcome.ERROR: 1, Outcome.WARN: 2, Outcome.PASS: 3}
 _SEVERITY = {"critical": Enforcement.BLOCK, "warning": Enforcement.WARN}
 _CONSEQUENCE = {"fail": Outcome.FAIL, "warn": Outcome.WARN, "pass": Outcome.PASS}
 # Of what the plan declares. The rest is no rule's, or would not be known by who answers for it.
-MAY_BE_WAIVED = ("deleted", "required")
+MAY_BE_WAIVED = ("deleted", "required", "require")
 
 
 def decide(

@@ -17,6 +17,7 @@ from gate_server.model import (
     Format,
     Limits,
     Policy,
+    Require,
     Rule,
     Suite,
     Waiver,
@@ -57,8 +58,8 @@ MAY_DEFAULT = (
     "limits",
 )
 # Choices that there were not at first, as they stand in a rule that makes none of them.
-ADDED_LATER: Mapping[str, Any] = {"runs": "here", "on_new": "warn", "reference_ref": ""}
-NESTED: Mapping[str, type] = {"format": Format, "limits": Limits}
+ADDED_LATER: Mapping[str, Any] = {"runs": "here", "on_new": "warn", "reference_ref": "", "require": None}
+NESTED: Mapping[str, type] = {"format": Format, "limits": Limits, "require": Require}
 
 
 def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: str = "") -> Policy:
@@ -176,7 +177,7 @@ def _suites(
     suites: dict[str, Suite] = {}
     for rule in rules:
         path = _beside(name, f"suites/{rule.suite}.json")
-        if rule.suite in suites:
+        if not rule.suite or rule.suite in suites:
             continue
         try:
             text = _read(path, read, f"the suite of rule {rule.name}").decode("utf-8-sig")
@@ -237,11 +238,22 @@ def _rule(
     rule: Rule | None = _build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
     if rule is None:
         return None
+    require = rule.require or Require()
+    required = (*require.names, *require.content_types, *require.metadata.values())
     findings += [
         f"{name}:{line}: rule {rule.name}: {pattern!r} is no pattern"
-        for pattern in (*rule.paths, *rule.repositories, *rule.branches, *rule.required)
+        for pattern in (*rule.paths, *rule.repositories, *rule.branches, *rule.required, *required)
         if not is_pattern(pattern)
     ]
+    if rule.suite and "format" not in node:
+        findings.append(f"{name}:{line}: rule {rule.name}: `format` is needed to judge by a suite")
+    if not rule.suite and require == Require():
+        findings.append(f"{name}:{line}: rule {rule.name}: `suite:` or `require:` is needed")
+    for key in ("format", "parameters", "reference", "reference_ref") if not rule.suite else ():
+        if key in node:
+            findings.append(
+                f"{name}:{line_of(node, key)}: rule {rule.name}: `{key}:` is for rules with a suite"
+            )
     if rule.scope == "dataset" and not rule.dataset:
         findings.append(
             f"{name}:{line}: rule {rule.name}: `scope: dataset` needs `dataset:`, such as tables/{{table}}/"

@@ -21,6 +21,16 @@ from gate_server.model import (
     digest,
 )
 from gate_server.policy.globs import covering_prefixes, exactly, matches
+from gate_server.policy.requirements import unmet
+from gate_server.policy.targets import (
+    concerns,
+    dataset_glob,
+    gone,
+    passed_over,
+    reference_of,
+    targets,
+    without_markers,
+)
 
 GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
 FULL_ID = re.compile(r"[0-9a-f]{64}")
@@ -54,7 +64,7 @@ def applied_rules(policy: Policy, repository: str, destination: str) -> Applied:
     ]
     rules = tuple(rule for rule in here if rule.enforcement is not Enforcement.OFF)
     patterns = [pattern for rule in rules for pattern in (*rule.paths, *rule.required)]
-    patterns += [_dataset_glob(rule.dataset) for rule in rules if rule.scope == "dataset"]
+    patterns += [dataset_glob(rule.dataset) for rule in rules if rule.scope == "dataset"]
     patterns += [rule.reference for rule in rules if rule.reference and not rule.reference_ref]
     off = tuple(rule.name for rule in here if rule.enforcement is Enforcement.OFF)
     return Applied(rules, off, covering_prefixes(patterns))
@@ -64,10 +74,21 @@ def compared_with(rules: Iterable[Rule], changes: Changes) -> dict[str, tuple[st
     """Return the branches, tags or commits that what changes is compared with, and the prefixes there."""
     patterns: dict[str, list[str]] = {}
     for rule in rules:
-        if rule.reference_ref and any(_concerns(rule, change.path) for change in changes.under_rules):
+        if rule.reference_ref and any(concerns(rule, change.path) for change in changes.under_rules):
             wanted = (exactly(rule.reference),) if rule.reference else rule.paths
             patterns.setdefault(rule.reference_ref, []).extend(wanted)
     return {ref: covering_prefixes(some) for ref, some in patterns.items()}
+
+
+def looked_into(rules: Iterable[Rule], changes: Changes) -> list[StoredObject]:
+    """Return the objects whose first bytes a rule wants to know."""
+    asking = [rule for rule in rules if rule.require and rule.require.formats]
+    return [
+        change.new
+        for change in changes.under_rules
+        if change.new is not None
+        and any(concerns(rule, change.path) and not passed_over(change.new, rule) for rule in asking)
+    ]
 
 
 def make_plan(
@@ -80,6 +101,7 @@ def make_plan(
     findings: Sequence[str] = (),
     missing: Sequence[DeclaredOutcome] = (),
     references: Mapping[str, Mapping[str, StoredObject]] | None = None,
+    heads: Mapping[str, bytes] | None = None,
 ) -> Plan:
     """Return what must be evaluated, and what is known already.
 
@@ -97,6 +119,8 @@ def make_plan(
         What the merge would leave out, since a revert took it back (`partly_reverted`).
     references
         What the refs of `compared_with` hold below its prefixes.
+    heads
+        The first bytes of the objects that `looked_into` names.
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
     own = (*GATE_FILES, *policy_files(policy))
@@ -119,7 +143,7 @@ def make_plan(
         path
         for path in changes.uncertain
         if matches(path, own)
-        or any(_concerns(rule, path) or matches(path, rule.required) for rule in applied.rules)
+        or any(concerns(rule, path) or matches(path, rule.required) for rule in applied.rules)
     ]
     declared += [
         DeclaredOutcome(
@@ -134,16 +158,19 @@ def make_plan(
     obligations: list[Obligation] = []
     matched: set[str] = set()
     for rule in applied.rules:
-        mine = [change for change in changes.under_rules if _concerns(rule, change.path)]
+        mine = [change for change in changes.under_rules if concerns(rule, change.path)]
         matched.update(change.path for change in mine)
         declared += _rule_outcomes(rule, candidate, changes, mine)
-        for target, objects in _targets(rule, mine, changes.result):
-            suite = policy.suites[rule.suite]
-            held = (references or {})[rule.reference_ref] if rule.reference_ref else changes.base
-            reference = _reference(rule, target, held) if suite.compares else ()
+        declared += unmet(rule, candidate, without_markers(rule, mine), heads or {})
+        suite = policy.suite_of(rule)
+        for target, objects in targets(rule, mine, changes.result):
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
                 declared.append(_linked_outcome(rule, target))
+            if suite is None:
+                continue
+            held = (references or {})[rule.reference_ref] if rule.reference_ref else changes.base
+            reference = reference_of(rule, target, held) if suite.compares else ()
             # A commit made later would get another answer from what asks when it was made.
             never = linked or any(item.identity.linked for item in reference) or suite.asks_when
             key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
@@ -264,36 +291,16 @@ def _rule_outcomes(
                 rule.name,
                 pattern,
             )
-    gone = _gone(rule, mine, changes.result)
-    if gone and rule.on_delete != "pass":
+    removed = gone(rule, mine, changes.result)
+    if removed and rule.on_delete != "pass":
         yield DeclaredOutcome(
             "deleted",
             _CONSEQUENCE[rule.on_delete],
-            f"only deletions: {_counted(len(gone), 'object')} would go, the first is {gone[0]}",
+            f"only deletions: {_counted(len(removed), 'object')} would go, the first is {removed[0]}",
             rule.name,
-            gone[0],
+            removed[0],
             "set `on_delete: pass` on the rule where deletions are meant to happen",
         )
-
-
-def _concerns(rule: Rule, path: str) -> bool:
-    """Whether `rule` judges what lies at `path`; a dataset's rule only what lies under its root."""
-    return matches(path, rule.paths) and (rule.scope == "object" or _root_of(rule, path) != "")
-
-
-def _gone(rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject]) -> list[str]:
-    """Return the objects that go where nothing is left to judge; a marker in their place is nothing."""
-    gone = [
-        change.path
-        for change in mine
-        if change.old is not None
-        and not _passed_over(change.old, rule)
-        and (change.new is None or _passed_over(change.new, rule))
-    ]
-    if rule.scope == "object":
-        return [] if any(_targets(rule, mine, result)) else gone
-    left = {root for root, _ in _targets(rule, mine, result)}
-    return [path for path in gone if _root_of(rule, path) not in left]
 
 
 def _linked_outcome(rule: Rule, target: str) -> DeclaredOutcome:
@@ -307,63 +314,5 @@ def _linked_outcome(rule: Rule, target: str) -> DeclaredOutcome:
     )
 
 
-def _targets(
-    rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject]
-) -> Iterable[tuple[str, tuple[StoredObject, ...]]]:
-    if rule.scope == "object":
-        for change in mine:
-            if change.new is not None and not _passed_over(change.new, rule):
-                yield change.path, (change.new,)
-        return
-    for prefix in sorted({_root_of(rule, change.path) for change in mine}):
-        if parts := _parts(rule, prefix, result, rule.paths):
-            yield prefix, parts
-
-
-def _reference(rule: Rule, target: str, base: Mapping[str, StoredObject]) -> tuple[StoredObject, ...]:
-    """Return what `base` holds at the rule's reference, by default where the target lies."""
-    place = rule.reference or target
-    if rule.scope == "object" and not rule.reference.endswith("/"):
-        found = [base[place]] if place in base else []
-        return tuple(item for item in found if not _passed_over(item, rule))
-    return _parts(rule, place, base, ("**",) if rule.reference else rule.paths)
-
-
-def _parts(
-    rule: Rule, root: str, listing: Mapping[str, StoredObject], patterns: Sequence[str]
-) -> tuple[StoredObject, ...]:
-    """Return the parts of the dataset at `root`, in the order of its rows."""
-    return tuple(
-        item
-        for path, item in sorted(listing.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass"))
-        if path.startswith(root) and matches(path, patterns) and not _passed_over(item, rule)
-    )
-
-
-def _passed_over(item: StoredObject, rule: Rule) -> bool:
-    """Whether `item` is a marker, or hidden under a rule that skips hidden files.
-
-    Readers such as Polars read hidden files, so those are judged unless the rule says otherwise.
-    """
-    name = item.path.rpartition("/")[2]
-    if item.identity.size_bytes == 0 and (name in ("", "_SUCCESS") or item.path.endswith("_$folder$")):
-        return True
-    if name.startswith(("_", ".")):
-        return item.identity.size_bytes == 0 or rule.hidden == "skip"
-    return False
-
-
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _root_of(rule: Rule, path: str) -> str:
-    """Return the root of the dataset that `path` is a part of, one for each captured value, or ""."""
-    parts = re.split(r"(\{[A-Za-z_][A-Za-z0-9_]*\})", rule.dataset)
-    pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
-    found = re.match(pattern, path)
-    return found.group(0) if found else ""
-
-
-def _dataset_glob(root: str) -> str:
-    return re.sub(r"\{[A-Za-z_][A-Za-z0-9_]*\}", "*", root) + "**"

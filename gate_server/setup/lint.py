@@ -22,7 +22,9 @@ def lint_policy(policy: Policy, lint: LintSuites) -> list[str]:
     uses: dict[str, Use] = {}
     names: dict[str, list[str]] = {}
     for rule in policy.rules:
-        suite = policy.suites[rule.suite]
+        suite = policy.suite_of(rule)
+        if suite is None:
+            continue
         key = digest(suite.digest, suite.path, rule.format, dict(rule.parameters))
         uses[key] = (suite, rule.format, rule.parameters)
         names.setdefault(key, []).append(rule.name)

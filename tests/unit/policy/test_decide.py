@@ -171,7 +171,7 @@ def test_declared_outcomes_and_waivers(kind: str) -> None:
         waived = waive(plan(declared=(declared,)), {}, a_waiver())
         assert plain.outcome is outcome
         # Written out a second time: what is no rule's finding on the data is never waived.
-        may_be_waived = kind in ("deleted", "required") and outcome is Outcome.FAIL
+        may_be_waived = kind in ("deleted", "required", "require") and outcome is Outcome.FAIL
         assert waived.outcome is (Outcome.WARN if may_be_waived else outcome)
         assert [reason.waivable for reason in plain.reasons] == ([may_be_waived] if plain.reasons else [])
 

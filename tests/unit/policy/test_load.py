@@ -88,6 +88,12 @@ def test_the_digest_covers_what_is_said_not_how() -> None:
         ("name: orders", "name: 'a b'", 5, "should match pattern"),
         ("  branches: [", "  paths: [", 3, "defaults: `paths` is unknown"),
         ("suite: s", "suite: s\n    reference: a.csv", 5, "`reference:` is for suites that compare"),
+        ("suite: s", "require: {name: [a]}", 7, "did you mean `names`"),
+        ("suite: s", "require: {names: [a]}", 8, "`format:` is for rules with a suite"),
+        ("suite: s", "require: {names: ['[z-a]']}", 5, "is no pattern"),
+        ("suite: s", "require: {}", 5, "`suite:` or `require:` is needed"),
+        ("suite: s", "require: {formats: [xls]}", 7, "'parquet'"),
+        ("    format: {type: csv, types: {a: integer}}\n", "", 5, "`format` is needed to judge by a suite"),
         ("suite: s", "suite: s\n    reference_ref: golden", 5, "`reference:` is for suites that compare"),
         (
             "suite: s",
@@ -306,7 +312,7 @@ def test_two_watches_of_one_name_and_one_of_a_rule_that_runs_elsewhere() -> None
     assert ["runs elsewhere" in found[0], "the name is taken" in found[1]] == [True, True]
 
 
-@pytest.mark.parametrize("said", ["on_new: fail", "reference_ref: golden"])
+@pytest.mark.parametrize("said", ["on_new: fail", "reference_ref: golden", "require: {immutable: true}"])
 def test_what_was_added_later_changes_the_digest_where_it_says_something(said: str) -> None:
     comparing = SUITE.replace(b"expect_column_to_exist", COMPARES.encode())
     comparing = comparing.replace(b'{"column": "a"}', b'{"min_value": 1}')
