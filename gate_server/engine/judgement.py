@@ -86,9 +86,7 @@ class Judgement:
             return _View((), one.condition, ""), question
         nulls_only = all(rows[name].isna().all() for name in one.columns)
         if one.offer.kind == "map" and (rows.empty or (nulls_only and not one.offer.looks_at_nulls)):
-            what = "no row was looked at" if rows.empty else f"`{one.columns[0]}` holds no values"
-            message = f"{what}: nothing shows that it would {results.should(one)}"
-            return results.own(one, success=True, message=message, vacuous=True)
+            return results.nothing_seen(one, len(rows))
         columns = [self._columns[name] for name in one.columns]
         if not nulls_only:  # else there is no value that could be of a wrong type
             kwargs = fit(one.offer, one.kwargs, columns, results.should(one))

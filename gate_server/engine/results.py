@@ -64,6 +64,13 @@ def missing(asked: Asked, absent: Sequence[str], found: Sequence[str]) -> Result
     )
 
 
+def nothing_seen(asked: Asked, rows: int) -> Result:
+    """Return that an expectation on each value saw none: neither of `rows` rows holds one."""
+    what = f"`{asked.columns[0]}` holds no values" if rows else "no row was looked at"
+    message = f"{what}: nothing shows that it would {should(asked)}"
+    return own(asked, success=True, message=message, vacuous=True)
+
+
 def counted(asked: Asked, table: Located, broken: Sequence[int], looked_at: int, fault: str) -> Result:
     """Return a failure that we counted ourselves; `broken` are the rows that failed."""
     rows = tuple(broken[:ROWS_KEPT])
@@ -94,7 +101,13 @@ def expected(asked: Asked) -> str:
     )
 
 
-def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str]) -> Result:
+def answered(
+    asked: Asked,
+    answer: Answer,
+    table: Located,
+    columns: Sequence[str],
+    answered_from: str = "great_expectations",
+) -> Result:
     """Return what Great Expectations answered, in words."""
     found = {key: plain_number(answer.result[key]) for key in _COUNTS if answer.result.get(key) is not None}
     observed = answer.result.get("observed_value")
@@ -137,6 +150,7 @@ def answered(asked: Asked, answer: Answer, table: Located, columns: Sequence[str
         rows=rows,
         lines=_lines(table, places),
         vacuous=looked_at == 0 and asked.offer.kind != "table" and answer.success,
+        answered_from=answered_from,
         detail=detail,
     )
 

@@ -21,6 +21,11 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 
 ROWS_KEPT = 20
 NUMBER = "gate_number"
+_RESULT_FORMAT = {
+    "result_format": "SUMMARY",
+    "partial_unexpected_count": ROWS_KEPT,
+    "exclude_unexpected_values": True,
+}
 _EXCEPTION_CLASS = re.compile(r"(?:\w+\.)*(\w+(?:Error|Exception))(?::|$)")
 
 
@@ -77,14 +82,7 @@ class Frames:
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome = batch.validate(
-                suite,
-                result_format={
-                    "result_format": "SUMMARY",
-                    "partial_unexpected_count": ROWS_KEPT,
-                    "exclude_unexpected_values": True,
-                },
-            )
+            outcome = batch.validate(suite, result_format=_RESULT_FORMAT)
         answers = {}
         for result in outcome.results:
             meta = (result.expectation_config.meta if result.expectation_config else None) or {}
@@ -99,6 +97,22 @@ class Frames:
         if missing or len(answers) != len(questions):
             raise Unanswered(f"{len(missing)} of {len(questions)} expectations have no result")
         return [answers[question.number] for question in questions]
+
+
+def verdict_of(question: Question, metrics: Mapping[str, Any]) -> Answer:
+    """Return what Great Expectations says of metrics that somebody else computed.
+
+    Raises
+    ------
+    Unanswered
+        It needs another metric, or raises on these.
+    """
+    expectation = _build(question)
+    try:
+        found = expectation._validate(dict(metrics), {"result_format": dict(_RESULT_FORMAT)})
+    except Exception as error:
+        raise Unanswered(f"{question.type} could not be answered ({type(error).__name__})") from error
+    return Answer(question.number, bool(found["success"]), found.get("result") or {})
 
 
 def build(question: Question) -> Any:

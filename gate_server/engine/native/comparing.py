@@ -1,0 +1,101 @@
+"""Comparisons of a column with a value of a suite, exact as in pandas, or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+from gate_server.engine.native.ask import NotNative
+
+DOUBLE_EXACT = 2**53
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def compare(values: nw.Expr, kind: pa.DataType, sign: str, value: Any) -> nw.Expr:
+    """Return where ``values sign value`` holds; null where there is no value.
+
+    Parameters
+    ----------
+    sign
+        One of ``==, !=, <, <=, >, >=``.
+    value
+        In the type of the column, as `fit.as_value` makes it.
+
+    Raises
+    ------
+    NotNative
+        The two would have to be rounded to be compared, or the type is none that is compared here.
+    """
+    return (
+        _OPERATORS[sign](values, literal(kind, value))
+        if not _is_apart(kind, value)
+        else _apart(values, kind, sign, value)
+    )
+
+
+def literal(kind: pa.DataType, value: Any) -> nw.Expr:
+    """Return a value of a suite in the type of a column.
+
+    Raises
+    ------
+    NotNative
+        It is none of that type.
+    """
+    if pa.types.is_integer(kind) and isinstance(value, (int, float)) and int(value) == value:
+        return nw.lit(int(value), dtype=nw.UInt64() if kind == pa.uint64() else nw.Int64())
+    if kind == pa.float64() and isinstance(value, (int, float)):
+        return nw.lit(float(value), dtype=nw.Float64())
+    if (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and isinstance(value, str):
+        return nw.lit(value)
+    if pa.types.is_boolean(kind) and isinstance(value, bool):
+        return nw.lit(value)
+    if pa.types.is_date32(kind) and type(value) is dt.date:
+        return nw.lit(value)
+    if kind == pa.timestamp("us") and isinstance(value, dt.datetime) and not getattr(value, "nanosecond", 0):
+        plain = dt.datetime.fromisoformat(value.isoformat())
+        return nw.lit(plain, dtype=nw.Datetime("us"))
+    raise NotNative(f"{kind} is not compared here")
+
+
+def _is_apart(kind: pa.DataType, value: Any) -> bool:
+    """Whether no integer of the column equals the value, so that only the order is left."""
+    if not pa.types.is_integer(kind) or not isinstance(value, (int, float)):
+        return False
+    if isinstance(value, float):
+        if abs(value) > DOUBLE_EXACT:
+            raise NotNative(
+                "a bound of more than 2**53 as a double: pandas would round what it is compared to"
+            )
+        return not value.is_integer() or not _holds(kind, int(value))
+    return not _holds(kind, value)
+
+
+def _holds(kind: pa.DataType, value: int) -> bool:
+    return 0 <= value < 2**64 if kind == pa.uint64() else -(2**63) <= value < 2**63
+
+
+def _apart(values: nw.Expr, kind: pa.DataType, sign: str, value: float) -> nw.Expr:
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise NotNative("NaN is not compared here")
+        cut = math.floor(value)  # cut < value < cut + 1
+        if _holds(kind, cut) and sign in {"<", "<="}:
+            return values <= literal(kind, cut)
+        if _holds(kind, cut) and sign in {">", ">="}:
+            return values > literal(kind, cut)
+    above = value < 0  # the whole column is above the value, or below it
+    always = {"==": False, "!=": True, "<": not above, "<=": not above, ">": above, ">=": above}[sign]
+    return nw.when(~values.is_null()).then(nw.lit(always))

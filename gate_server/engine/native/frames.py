@@ -1,0 +1,58 @@
+"""An Arrow table as the frame that the pass reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+import pyarrow as pa
+
+
+def frame_of(table: pa.Table) -> pl.LazyFrame:
+    """Return the columns whose types Polars holds exactly, without copying where it can."""
+    held = [field.name for field in table.schema if is_held(field.type)]
+    frame = pl.from_arrow(table.select(held), rechunk=False)
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker: a table is no series
+    return frame.lazy()
+
+
+def is_held(kind: pa.DataType) -> bool:
+    """Whether Polars holds values of an Arrow type exactly."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_date32(kind)
+        or (pa.types.is_timestamp(kind) and kind.unit in {"us", "ms"} and kind.tz in {None, "UTC"})
+        or (pa.types.is_decimal128(kind) and kind.scale >= 0)
+    )
+
+
+def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the frame with NaN as null, and without the moments that Python has no value for.
+
+    Where such a moment stood is told by a column of its own (`beyond`).
+    """
+    changed = []
+    for name, kind in frame.collect_schema().items():
+        if kind.is_float():
+            changed.append(pl.col(name).fill_nan(None))
+        elif kind.is_temporal():
+            per_day = 1 if kind == pl.Date else _PER_DAY[kind.time_unit]  # type: ignore[attr-defined]
+            stored = pl.col(name).to_physical().cast(pl.Int64)
+            within = stored.is_between(_FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day - 1)
+            changed += [(~within).fill_null(False).alias(beyond(name)), pl.when(within).then(pl.col(name))]
+    return frame.with_columns(changed)
+
+
+def beyond(name: str) -> str:
+    """Return the name of the column that says where `name` holds a moment outside the years 1 to 9999."""
+    return f"__beyond__ {name}"
+
+
+_FIRST_DAY = dt.date.min.toordinal() - dt.date(1970, 1, 1).toordinal()
+_LAST_DAY = dt.date.max.toordinal() - dt.date(1970, 1, 1).toordinal()
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000}

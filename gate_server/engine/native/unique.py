@@ -1,0 +1,64 @@
+"""Values that stand only once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+
+from gate_server.engine.native.ask import (
+    FIRST_ROWS,
+    ROW,
+    ROWS,
+    Ask,
+    Compiled,
+    Facts,
+    Query,
+    failing_rows,
+    present,
+)
+
+_KEY, _TIMES = "key", "times"
+
+
+def unique(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_be_unique` wants: if all values differ, their number tells."""
+
+    def queries(facts: Facts) -> Mapping[str, Query]:
+        if facts["distinct"] == facts[present(0)]:
+            return {}
+        return {
+            "repeated": lambda frame: _repeated(ask, frame).select(nw.col(_TIMES).sum()),
+            "places": lambda frame: (
+                _keyed(ask, frame)
+                .join(_repeated(ask, frame), on=_KEY, how="semi")
+                .select(ROW)
+                .sort(ROW)
+                .head(FIRST_ROWS)
+            ),
+        }
+
+    def metrics(facts: Facts) -> Mapping[str, Any]:
+        found: Facts = {"unexpected": 0}
+        if "repeated" in facts:
+            found = {
+                "unexpected": facts["repeated"][0][_TIMES],
+                "unexpected_rows": [row[ROW] for row in facts["places"]],
+            }
+        return {
+            "table.row_count": facts[ROWS],
+            "column_values.nonnull.unexpected_count": facts[ROWS] - facts[present(0)],
+            **failing_rows(ask, found),
+        }
+
+    return Compiled({"distinct": ask.values().drop_nulls().n_unique()}, metrics, queries=queries)
+
+
+def _keyed(ask: Ask, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return frame.select(ask.values().alias(_KEY), nw.col(ROW)).filter(~nw.col(_KEY).is_null())
+
+
+def _repeated(ask: Ask, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    counted = _keyed(ask, frame).group_by(_KEY).agg(nw.len().cast(nw.Int64).alias(_TIMES))
+    return counted.filter(nw.col(_TIMES) > 1)

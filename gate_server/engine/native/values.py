@@ -1,0 +1,65 @@
+"""Expectations on each value of a column: nulls, bounds, sets."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import narwhals as nw
+
+from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows, of_rows
+from gate_server.engine.native.comparing import DOUBLE_EXACT, compare
+
+
+def not_null(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_not_be_null` wants."""
+    return _nulls(ask, nw.col(ask.columns[0].name).is_null())
+
+
+def null(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_be_null` wants."""
+    return _nulls(ask, ~nw.col(ask.columns[0].name).is_null())
+
+
+def _nulls(ask: Ask, unexpected: nw.Expr) -> Compiled:
+    failing = ask.among(unexpected)
+
+    def metrics(facts: Facts) -> Mapping[str, Any]:
+        return {"table.row_count": facts[ROWS], **failing_rows(ask, facts)}
+
+    return Compiled({"unexpected": count(failing)}, metrics, failing)
+
+
+def between(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_be_between` wants."""
+    kwargs, values, kind = ask.kwargs, ask.values(), ask.types[0]
+    outside = []
+    if kwargs.get("min_value") is not None:
+        sign = "<=" if kwargs.get("strict_min") else "<"
+        outside.append(compare(values, kind, sign, kwargs["min_value"]))
+    if kwargs.get("max_value") is not None:
+        sign = ">=" if kwargs.get("strict_max") else ">"
+        outside.append(compare(values, kind, sign, kwargs["max_value"]))
+    return of_rows(ask, reduce(operator.or_, outside))
+
+
+def in_set(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_be_in_set` wants."""
+    return of_rows(ask, ~_is_in(ask))
+
+
+def not_in_set(ask: Ask) -> Compiled:
+    """Return what `expect_column_values_to_not_be_in_set` wants."""
+    return of_rows(ask, _is_in(ask))
+
+
+def _is_in(ask: Ask) -> nw.Expr:
+    wanted = [one for one in ask.kwargs["value_set"] if one is not None]  # nulls are never looked at
+    if any(isinstance(one, float) for one in wanted) and any(
+        isinstance(one, (int, float)) and abs(one) >= DOUBLE_EXACT for one in wanted
+    ):
+        raise NotNative("pandas makes doubles of such a set")
+    equal = [compare(ask.values(), ask.types[0], "==", one) for one in wanted]
+    return reduce(operator.or_, equal, nw.lit(False))

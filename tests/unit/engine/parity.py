@@ -1,0 +1,83 @@
+"""Tables, and expectations on them, to hold the pass against Great Expectations."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from gate_server.engine.judgement import Judgement
+from gate_server.engine.native import passing
+from gate_server.engine.native.frames import frame_of
+from gate_server.engine.questions import Asked, interpret
+from gate_server.engine.readers.scan import Part
+from gate_server.engine.readers.table import Table
+from gate_server.engine.suites import read_suite
+from gate_server.model import Result
+
+BIG = [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**62 + 1]
+INTEGERS = st.integers(-3, 3) | st.sampled_from(BIG)
+FLOATS = st.sampled_from([0.0, -0.0, 1.0, -1.5, 2.5, 1e300, float("nan"), float("inf"), float("-inf")])
+TEXTS = st.sampled_from(
+    ["", "a", "A", "b", "aa", "ab ", "é", "e\u0301", "ß", "日本", "😀", "1", "null", "\n"]
+)
+DATES = st.dates(dt.date(2023, 12, 30), dt.date(2024, 1, 3)) | st.sampled_from([dt.date.min, dt.date.max])
+MOMENTS = st.sampled_from(
+    [
+        dt.datetime.fromisoformat(text)
+        for text in ("2024-01-01", "2024-01-01T00:00:00.000001", "1969-12-31T23:59:59")
+    ]
+)
+
+VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
+    "i": (pa.int64(), INTEGERS),
+    "small": (pa.int8(), st.integers(-3, 3)),
+    "u": (pa.uint64(), st.integers(0, 3) | st.sampled_from([2**63, 2**64 - 1])),
+    "f": (pa.float64(), FLOATS),
+    "s": (pa.string(), TEXTS),
+    "b": (pa.bool_(), st.booleans()),
+    "d": (pa.date32(), DATES),
+    "t": (pa.timestamp("us"), MOMENTS),
+}
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    """Return a table of a column of each kind, each with nulls, some of them with nothing else."""
+    rows = draw(st.integers(0, 6))
+    columns = {}
+    for name, (kind, values) in VALUES.items():
+        with_nulls = draw(st.sampled_from([values, values | st.none(), st.none()]))
+        found = draw(st.lists(with_nulls, min_size=rows, max_size=rows))
+        columns[name] = pa.array(found, kind)
+    return pa.table(columns)
+
+
+def asked_of(*expectations: dict[str, Any]) -> list[Asked]:
+    """Return expectations as a suite asks them, but for those that lint refuses."""
+    text = json.dumps({"name": "parity", "expectations": expectations}, default=str)
+    asked, _ = interpret(read_suite("parity", text, "parity.json"), {})
+    return asked
+
+
+def by_great_expectations(table: pa.Table, one: Asked) -> Result:
+    """Return the result of Great Expectations."""
+    (result,) = Judgement(Table(table, (Part("x.parquet", 0),))).judge([one])
+    return result
+
+
+def by_the_pass(table: pa.Table, asked: Sequence[Asked]) -> dict[int, Result]:
+    """Return the results of the pass, as if Great Expectations had given them; none for what it leaves."""
+    located = Table(table, (Part("x.parquet", 0),)).located
+    done, _ = passing.run(asked, table.schema, frame_of(table)).told(located)
+    return {
+        number: replace(result, answered_from="great_expectations")
+        if result.answered_from == passing.PASS
+        else result
+        for number, result in done.items()
+    }
