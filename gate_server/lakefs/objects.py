@@ -80,7 +80,8 @@ def read_range(
     url = repository_url(repository, "refs", commit_id, "objects")
     last = first + count - 1
     name = f"bytes {first}-{last} of lakefs://{repository}/{commit_id}/{path}"
-    content = bytearray()
+    chunks: list[bytes] = []
+    held = 0
     try:
         with lakefs.stream(url, path=path, headers={"range": f"bytes={first}-{last}"}) as answer:
             if answer.status_code == 200:  # RFC 9110, 14.2: who serves no ranges ignores the header
@@ -89,16 +90,17 @@ def read_range(
             if answer.status_code != 206 or told != f"bytes {first}-{last}/{size_bytes}":
                 raise CouldNotTell(f"{name} were asked for, and something else came", "ask again")
             for chunk in answer.iter_raw():
-                content += chunk
-                if len(content) > count:
+                chunks.append(chunk)
+                held += len(chunk)
+                if held > count:
                     break
     except httpx.HTTPError as error:
         raise CouldNotTell(
             f"{name} broke off while they were read ({type(error).__name__})", "ask again"
         ) from error
-    if len(content) != count:
+    if held != count:
         raise CouldNotTell(f"{name} came at another length", "ask again")
-    return bytes(content)
+    return b"".join(chunks)
 
 
 def read_object(lakefs: LakeFS, repository: str, ref: str, path: str, most_bytes: int = -1) -> bytes:

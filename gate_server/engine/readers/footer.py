@@ -27,6 +27,8 @@ FOOTER_BYTES = 8 << 20
 
 _REQUIRED, _OPTIONAL = 0, 1
 _BYTE_ARRAY = 6
+_UNITS = {1: "ms", 2: "us", 3: "ns"}
+_CONVERTED_UNITS = {9: "ms", 10: "us"}  # ConvertedType, of older writers
 _BY_DICTIONARY = frozenset({2, 8})  # PLAIN_DICTIONARY, RLE_DICTIONARY
 _BY_PREFIX = frozenset({7})  # DELTA_BYTE_ARRAY
 _TYPE_ORDER = 1
@@ -42,7 +44,7 @@ _SCHEMA_ELEMENT: Fields = {
     7: I32,
     8: I32,
     9: I32,
-    10: {},  # which logical type it is, PyArrow reads
+    10: {8: {1: BOOL, 2: {1: {}, 2: {}, 3: {}}}},  # a timestamp's unit; what else it says, PyArrow reads
 }
 _COLUMN_META_DATA: Fields = {
     1: I32,
@@ -89,7 +91,8 @@ class Statistics:
     """What a writer says of a column's values in one row group; None where it says nothing.
 
     ``low`` and ``high`` are the bounds as stored (``min_value``, ``max_value``; never the deprecated ones,
-    whose order depends on the writer), ``exact`` whether both are values that occur.
+    whose order depends on the writer), ``exact`` whether the writer says nothing against both being values
+    that occur: only texts are cut short.
     """
 
     nulls: int | None
@@ -111,13 +114,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One column of plain values: its physical type, a value's length (fixed), whether it takes nulls."""
+    """One column of plain values: its physical type, a value's length (fixed), whether it takes nulls.
+
+    ``ordered``: its statistics have its type's own order. ``unit``: of a timestamp.
+    """
 
     place: int
     physical: int
     length: int
     nullable: bool
     ordered: bool
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -268,7 +275,8 @@ class _Parser:
                 repetition = element.get(3, _REQUIRED)
                 plain = not above and repetition in (_REQUIRED, _OPTIONAL)
                 length = _count(element.get(2, 0))
-                leaf = Leaf(len(paths), element[1], length, repetition == _OPTIONAL, ordered)
+                unit = _unit(element)
+                leaf = Leaf(len(paths), element[1], length, repetition == _OPTIONAL, ordered, unit)
                 paths.append(path)
                 leaves.append(leaf if plain else None)
             while open_groups and open_groups[-1][1] == 0:
@@ -310,11 +318,17 @@ class _Parser:
         return Chunk(first, count, values, frozenset(meta[2]), _statistics(meta.get(12, {}), rows))
 
 
+def _unit(element: Mapping[int, Any]) -> str:
+    said = element.get(10, {}).get(8, {}).get(2, {})
+    by_logical_type = "".join(_UNITS[number] for number in said)
+    return by_logical_type or _CONVERTED_UNITS.get(element.get(6, -1), "")
+
+
 def _statistics(raw: Mapping[int, Any], rows: int) -> Statistics:
     nulls = _count(raw[3]) if 3 in raw else None
     if nulls is not None and nulls > rows:
         raise NotPlain("it counts more nulls than rows")
-    return Statistics(nulls, raw.get(6), raw.get(5), raw.get(7, False) and raw.get(8, False))
+    return Statistics(nulls, raw.get(6), raw.get(5), raw.get(7, True) and raw.get(8, True))
 
 
 def _count(value: int) -> int:

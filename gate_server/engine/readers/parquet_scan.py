@@ -44,13 +44,6 @@ _TYPES: dict[pa.DataType, pl.DataType] = {
     pa.timestamp("ms"): pl.Datetime("ms"),
     pa.timestamp("us"): pl.Datetime("us"),
 }
-# The days that Python and pandas have dates for, from 1970-01-01: the years 1 to 9999.
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-_TICKS_A_DAY: dict[pl.DataType, int] = {
-    pl.Date(): 1,
-    pl.Datetime("ms"): 86_400_000,
-    pl.Datetime("us"): 86_400_000_000,
-}
 Types = Mapping[str, pl.DataType]
 
 
@@ -250,9 +243,6 @@ class _Stream:
         piece = pl.DataFrame([_series(name, batch.column(name)) for name in names])
         if any(piece.schema[name] != self._types[name] for name in names):
             raise NotPlain("it holds other types than its footer says")
-        for name in names:
-            if piece.schema[name] in _TICKS_A_DAY:
-                _check_days(piece[name])
         return piece
 
 
@@ -264,12 +254,3 @@ def _series(name: str, column: pa.Array) -> pl.Series:
 
 def _polars(name: str, column: pa.Array) -> pl.Series:
     return cast(pl.Series, pl.from_arrow(column)).alias(name)
-
-
-def _check_days(values: pl.Series) -> None:
-    stored, ticks = values.to_physical(), _TICKS_A_DAY[values.dtype]
-    low, high = cast(int | None, stored.min()), cast(int | None, stored.max())
-    if low is None or high is None:
-        return
-    if low < _FIRST_DAY * ticks or high >= (_LAST_DAY + 1) * ticks:
-        raise NotPlain("a date that cannot be represented")

@@ -204,21 +204,6 @@ def test_what_might_be_read_in_two_ways_is_not_plain(column: pa.Array, options: 
     assert fast(content, ["n"]).to_pydict() == {"n": [7]}
 
 
-def test_dates_that_nobody_can_represent_are_not_plain() -> None:
-    for days, plain in [(-719_162, True), (-719_163, False), (2_932_896, True), (2_932_897, False)]:
-        for column in (
-            pa.array([days, None], pa.date32()),
-            pa.array([(days + 1) * 86_400_000 - 1, None], pa.timestamp("ms")),
-            pa.array([days * 86_400_000_000, None], pa.timestamp("us")),
-        ):
-            content = written(pa.table({"x": column}))
-            if plain:
-                same(fast(content, ["x"]), slow(content))
-            else:
-                with pytest.raises(NotPlain):
-                    fast(content, ["x"])
-
-
 SMALL = pa.table({"n": pa.array([1, None, 77]), "t": ["x", "", None]})
 
 
