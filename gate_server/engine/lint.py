@@ -37,7 +37,7 @@ def lint(suite: Suite, fmt: Format, parameters: Mapping[str, Any]) -> list[Probl
 
 def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[Problem]:
     """Return where suite and format do not go together."""
-    if fmt.type != "csv":
+    if not fmt.is_delimited:
         return []
     problems = list(_csv_options(suite, fmt))
     if fmt.infer:
@@ -47,7 +47,7 @@ def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[P
             _fits(one, fmt)
         except Unfit as unfit:
             line = suite.lines[one.number] if one.number < len(suite.lines) else None
-            hint = "in CSV every column is text: add format.types to the rule, or infer: true"
+            hint = f"in {fmt.type.upper()} every column is text: add format.types to the rule, or infer: true"
             problems.append(Problem("type", f"{one.type}: {unfit}", hint, suite.path, line))
     return problems
 

@@ -47,18 +47,29 @@ ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date"
 class Format:
     """How the bytes of an object become a table.
 
-    ``types`` maps a column to a type; without it and without ``infer`` every CSV column is text.
+    ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text.
+    The delimiter is a comma, in TSV a tab.
     """
 
     __pydantic_config__ = STRICT
 
-    type: Literal["csv", "parquet"]
+    type: Literal["csv", "tsv", "parquet", "orc", "arrow"]
     header: bool = True
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     infer: bool = False
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(max_length=1)] = ""
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        """Say which delimiter it is."""
+        if not self.delimiter:
+            object.__setattr__(self, "delimiter", "\t" if self.type == "tsv" else ",")
+
+    @property
+    def is_delimited(self) -> bool:
+        """Whether it is a text of records whose fields a delimiter parts."""
+        return self.type in {"csv", "tsv"}
 
 
 @dataclass(frozen=True)

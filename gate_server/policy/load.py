@@ -264,9 +264,10 @@ def _rule(
         findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is a folder, so it ends with a slash")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
-    if rule.format.type == "parquet" and (rule.format.types or rule.format.infer or not rule.format.header):
+    if not rule.format.is_delimited and rule.format != Format(rule.format.type):
         findings.append(
-            f"{name}:{line}: rule {rule.name}: header, types and infer are for csv: parquet brings its own"
+            f"{name}:{line}: rule {rule.name}: header, types, infer, delimiter, quote and encoding are for "
+            f"csv and tsv: {rule.format.type} brings its own"
         )
     return rule
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet
 
-from gate_server.engine.naming import quoted
+from gate_server.engine.readers.decoding import (
+    BATCH_ROWS,
+    decoded_bytes,
+    decoding,
+    is_text,
+    plain_type,
+    require_unique,
+)
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
-# Rows decoded at a time, between which the limits are looked at again: a footer may lie.
-BATCH_ROWS = 65_536
-# The same where text is spelled out at once, so that it is long before its length is known.
+# Rows decoded at a time where text is spelled out at once, so that it is long before its length is known.
 SPELLED_OUT_ROWS = 4_096
 
 
@@ -29,19 +33,10 @@ def read_parquet(file: IO[bytes], allowance: Allowance) -> pa.Table:
     """
     _check_magic(file, file.seek(0, 2))
     file.seek(0)
-    try:
+    with decoding("Parquet", "parquet"):
         table = _decoded(file, allowance)
         table.validate(full=True)
-        names = table.column_names
-    except MemoryError as error:
-        raise ReadFailure("error", "memory", "no memory left to decode the Parquet file") from error
-    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
-        if isinstance(error, OSError) and error.errno:  # the disk's, not Arrow's for broken data
-            raise
-        raise ReadFailure("unreadable", "parquet", "corrupt Parquet: it cannot be decoded") from error
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ReadFailure("unreadable", "header", f"two columns are named {quoted(twice)}")
+    require_unique(table.column_names)
     return table
 
 
@@ -71,13 +66,11 @@ def _decode(file: IO[bytes], allowance: Allowance, *, by_dictionary: bool) -> pa
     # Text is read as dictionaries, so that its size is known before it is spelled out: one long value,
     # repeated, is small in the file and in its footer. (The footer's entries on columns, which could say
     # where that is needed, abort the process when they are corrupt.)
-    texts = [
-        field.name for field in footer.schema.to_arrow_schema() if by_dictionary and _is_text(field.type)
-    ]
+    texts = [field.name for field in footer.schema.to_arrow_schema() if by_dictionary and is_text(field.type)]
     with pyarrow.parquet.ParquetFile(
         source, read_dictionary=texts, page_checksum_verification=True
     ) as parquet:
-        schema = pa.schema([field.with_type(_plain(field.type)) for field in parquet.schema_arrow])
+        schema = pa.schema([field.with_type(plain_type(field.type)) for field in parquet.schema_arrow])
         batches = []
         rows_at_once = BATCH_ROWS if by_dictionary else SPELLED_OUT_ROWS
         for batch in parquet.iter_batches(rows_at_once, use_threads=False):
@@ -89,27 +82,6 @@ def _decode(file: IO[bytes], allowance: Allowance, *, by_dictionary: bool) -> pa
             "unreadable", "parquet", "corrupt Parquet: its footer announces another number of rows"
         )
     return table
-
-
-def decoded_bytes(column: pa.Array, allowance: Allowance) -> int:
-    """Return how many bytes the column takes spelled out; raises ReadFailure where a field is too long."""
-    by_dictionary = pa.types.is_dictionary(column.type)
-    texts = column.dictionary if by_dictionary else column
-    if not _is_text(texts.type):
-        return int(column.nbytes)
-    lengths = pc.binary_length(texts)
-    if (pc.max(lengths).as_py() or 0) > allowance.limits.field_bytes:
-        allowance.field_too_long()
-    each = pc.take(lengths, column.indices) if by_dictionary else lengths
-    return int(pc.sum(each).as_py() or 0)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _check_magic(file: IO[bytes], size: int) -> None:

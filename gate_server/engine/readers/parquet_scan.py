@@ -17,9 +17,9 @@ import pyarrow.parquet
 from polars.io.plugins import register_io_source
 
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.footer import MAGIC, TAIL_BYTES, Footer, footer_bytes, parse_footer
-from gate_server.engine.readers.parquet import BATCH_ROWS, decoded_bytes
 from gate_server.engine.readers.ranges import Span, read_range, sparse_file
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
 from gate_server.engine.readers.source import fetch
@@ -99,7 +99,7 @@ class Footers:
                 (chunk.first, chunk.count) for name in needed for chunk in one.footer.chunks(name)
             ]
             if sum(count for _, count in spans) > WHOLE_SHARE * one.data.size_bytes:
-                file = fetch(one.data, self._allowance, gunzip=False)
+                file = fetch(one.data, self._allowance, unpack=False)
             else:
                 there = [(one.data.size_bytes - len(one.tail), one.tail)]
                 file = sparse_file(one.data, there, [(0, len(MAGIC)), *spans], self._allowance)
@@ -146,7 +146,7 @@ def scan_parquet(objects: Sequence[DataObject], needed: Sequence[str], allowance
 def _open(data: DataObject, allowance: Allowance) -> _Opened:
     file = None
     if data.size_bytes <= WHOLE_BYTES or data.read_range is None:
-        file = fetch(data, allowance, gunzip=False)
+        file = fetch(data, allowance, unpack=False)
         file.flush()
     else:
         allowance.opened(data.path)

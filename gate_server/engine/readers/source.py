@@ -1,39 +1,38 @@
-"""Brings an object's bytes here, whole and verified, within the limits; decompresses gzip."""
+"""Brings an object's bytes here, whole and verified, within the limits; decompresses it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tempfile
-import zlib
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import IO
 
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.compression import MAGIC_BYTES, codec_of, decompress
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.model import WRONG_CHECKSUM
 
 CHUNK_BYTES = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
 MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
-def fetch(data: DataObject, allowance: Allowance, *, gunzip: bool) -> IO[bytes]:
-    """Return a temporary file (at its start) with the object's bytes, decompressed on the way.
+def fetch(data: DataObject, allowance: Allowance, *, unpack: bool) -> IO[bytes]:
+    """Return a temporary file (at its start) with the object's bytes, with `unpack` decompressed on the way.
 
     It has a name until it is closed, so that who limits the disk can see it.
 
     Raises
     ------
     ReadFailure
-        ``error`` when the store did not deliver what it announced, ``unreadable`` for broken gzip or a wrong
-        checksum, ``limit_of_data``.
+        ``error`` when the store did not deliver what it announced, ``unreadable`` for a wrong checksum or
+        what does not decompress, ``limit_of_data``.
     """
     target = tempfile.NamedTemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
     try:
-        for chunk in content(data, allowance) if gunzip else _verified(data, allowance):
+        for chunk in content(data, allowance) if unpack else _verified(data, allowance):
             target.write(chunk)
         target.seek(0)
         return target
@@ -52,14 +51,13 @@ def content(data: DataObject, allowance: Allowance) -> Generator[bytes, None, No
     """
     chunks = _verified(data, allowance)
     first = b""
-    while len(first) < len(GZIP_MAGIC) and (chunk := next(chunks, b"")):
+    while len(first) < MAGIC_BYTES and (chunk := next(chunks, b"")):
         first += chunk
     if not first:
         return
+    codec = codec_of(data.path, first[:MAGIC_BYTES])
     chunks = chain([first], chunks)
-    if data.path.lower().endswith(".gz") or first.startswith(GZIP_MAGIC):
-        chunks = _gunzip(chunks)
-    for chunk in chunks:
+    for chunk in decompress(chunks, codec) if codec else chunks:
         allowance.take_decompressed(len(chunk))
         yield chunk
 
@@ -102,34 +100,3 @@ def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
             hint="the object was changed in the store, staged with a checksum that is not its own, or spoilt "
             "on its way here: then it helps to ask again",
         )
-
-
-def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of a gzip stream of one or more members (RFC 1952, 2.2)."""
-    inflater = zlib.decompressobj(wbits=31)
-    read = 0  # compressed bytes handed over
-    members = 0
-    within = False  # whether a member has begun and not ended
-    for chunk in chunks:
-        rest = chunk
-        read += len(chunk)
-        piece = b""
-        while rest or len(piece) == CHUNK_BYTES:  # a full piece: more may be waiting inside
-            try:
-                piece = inflater.decompress(rest, CHUNK_BYTES)
-            except zlib.error as error:
-                for _ in chunks:  # whether the store delivered what it announced comes first
-                    pass
-                what = "corrupt gzip" if within or not members else "bytes after the end of the gzip stream"
-                raise ReadFailure("unreadable", "gzip", what, offset_bytes=read - len(rest)) from error
-            within = True
-            if piece:
-                yield piece
-            rest = inflater.unconsumed_tail
-            if inflater.eof:
-                rest, piece = inflater.unused_data, b""
-                inflater = zlib.decompressobj(wbits=31)
-                members += 1
-                within = False
-    if within:
-        raise ReadFailure("unreadable", "gzip", "truncated gzip: it ends too early", offset_bytes=read)

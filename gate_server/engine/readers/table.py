@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import pandas as pd
 import pyarrow as pa
 
 from gate_server.engine.naming import plain, quoted
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.arrow import read_arrow
 from gate_server.engine.readers.columns import Unconvertible, convert, infer
 from gate_server.engine.readers.csv import read_csv
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.orc import read_orc
 from gate_server.engine.readers.parquet import read_parquet
 from gate_server.engine.readers.records import LineMap
 from gate_server.engine.readers.scan import Located, Part
@@ -93,14 +96,23 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
     if not tables:
         return None
     whole = Table(pa.concat_tables(tables), tuple(parts))
-    return _typed(whole, fmt) if fmt.type == "csv" else whole
+    return _typed(whole, fmt) if fmt.is_delimited else whole
 
 
 def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> tuple[pa.Table, LineMap | None] | None:
-    with fetch(data, allowance, gunzip=fmt.type == "csv") as file:
+    with fetch(data, allowance, unpack=fmt.is_delimited) as file:
         if file.seek(0, 2) == 0:
             return None
-        return read_csv(file, fmt, allowance) if fmt.type == "csv" else (read_parquet(file, allowance), None)
+        if fmt.is_delimited:
+            return read_csv(file, fmt, allowance)
+        return _BINARY[fmt.type](file, allowance), None
+
+
+_BINARY: Mapping[str, Callable[[IO[bytes], Allowance], pa.Table]] = {
+    "parquet": read_parquet,
+    "orc": read_orc,
+    "arrow": read_arrow,
+}
 
 
 def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str) -> None:

@@ -181,6 +181,11 @@ def test_other_encodings_delimiters_and_quotes() -> None:
     assert rows("a;b\n'x;y';é\n".encode("latin-1"), fmt) == [["x;y", "é"]]
 
 
+def test_tsv_is_parted_by_tabs() -> None:
+    assert rows(b'a\tb\n1,5\t"x\ty"\n', Format("tsv")) == [["1,5", "x\ty"]]
+    assert rows(b"a;b\n1;2\n", Format("tsv", delimiter=";")) == [["1", "2"]]
+
+
 def test_a_record_longer_than_the_readers_blocks() -> None:
     long = b"x" * 20_000_000
     limits = Limits(field_bytes=30_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -158,6 +159,12 @@ def test_a_second_header_a_limit_of_rows_and_another_encoding_are_not_plain() ->
     assert str(quickly([content], Format("csv", encoding="utf-16"))) == "another encoding"
     assert str(quickly(["a\né\n".encode("latin-1")], Format("csv", encoding="latin-1"))) == "not ASCII"
     same(plain(content, Format("csv", encoding="latin-1")), slowly([content], HEADER, Limits()))
+
+
+def test_tsv_and_what_is_compressed_are_plain() -> None:
+    content = b'a\tb\n"1\t"\t2\n'
+    for packed in (content, gzip.compress(content), bz2.compress(content)):
+        assert plain(packed, Format("tsv")).data.to_pylist() == [{"a": "1\t", "b": "2"}]
 
 
 def test_objects_of_a_dataset_follow_each_other() -> None:
