@@ -91,7 +91,7 @@ def _beside(
         # Another kind of checksum is not compared with the bytes, so it shows nothing.
         if MD5.fullmatch(item.checksum) and (item.path, item.size_bytes, item.checksum) in there
     )
-    return Beside(table, unchanged, committed_at, decided_by_data=fmt.is_delimited)
+    return Beside(table, unchanged, committed_at, decided_by_data=fmt.is_text)
 
 
 def _evaluate(

@@ -37,25 +37,34 @@ def lint(suite: Suite, fmt: Format, parameters: Mapping[str, Any]) -> list[Probl
 
 def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[Problem]:
     """Return where suite and format do not go together."""
-    if not fmt.is_delimited:
+    if not fmt.is_text:
         return []
-    problems = list(_csv_options(suite, fmt))
-    if fmt.infer:
-        return problems
+    problems = list(_csv_options(suite, fmt)) if fmt.is_delimited else []
+    by_data = fmt.infer or not fmt.is_delimited
     for one in asked:
+        if by_data and not set(_columns_read(one)) <= fmt.types.keys():
+            continue
         try:
             _fits(one, fmt)
         except Unfit as unfit:
             line = suite.lines[one.number] if one.number < len(suite.lines) else None
-            hint = f"in {fmt.type.upper()} every column is text: add format.types to the rule, or infer: true"
+            hint = (
+                "format.types of the rule declares another type"
+                if by_data
+                else f"in {fmt.type.upper()} every column is text: add format.types to the rule, "
+                "or infer: true"
+            )
             problems.append(Problem("type", f"{one.type}: {unfit}", hint, suite.path, line))
     return problems
 
 
+def _columns_read(one: Asked) -> tuple[str, ...]:
+    return (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
+
+
 def _fits(one: Asked, fmt: Format) -> None:
     """Raise `Unfit` where no file of the format, with its declared types, can satisfy the expectation."""
-    names = (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
-    columns = {name: Column(name, _FAMILIES[fmt.types.get(name, "string")]) for name in names}
+    columns = {name: Column(name, _FAMILIES[fmt.types.get(name, "string")]) for name in _columns_read(one)}
     if one.condition:
         conditions.mask(one.condition, pd.DataFrame(columns=list(columns)), columns)
     fit(one.offer, one.kwargs, [columns[name] for name in one.columns], PHRASES[one.type].should(one.kwargs))

@@ -47,13 +47,14 @@ ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date"
 class Format:
     """How the bytes of an object become a table.
 
-    ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text.
+    ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text,
+    one of JSON lines what its values are.
     The delimiter is a comma, in TSV a tab.
     """
 
     __pydantic_config__ = STRICT
 
-    type: Literal["csv", "tsv", "parquet", "orc", "arrow"]
+    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow"]
     header: bool = True
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     infer: bool = False
@@ -70,6 +71,11 @@ class Format:
     def is_delimited(self) -> bool:
         """Whether it is a text of records whose fields a delimiter parts."""
         return self.type in {"csv", "tsv"}
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is read line by line, may be compressed, and gets its types from rule or values."""
+        return self.is_delimited or self.type == "jsonl"
 
 
 @dataclass(frozen=True)

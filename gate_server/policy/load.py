@@ -264,10 +264,13 @@ def _rule(
         findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is a folder, so it ends with a slash")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
-    if not rule.format.is_delimited and rule.format != Format(rule.format.type):
+    form = rule.format
+    if form.types and not form.is_text:
+        findings.append(f"{name}:{line}: rule {rule.name}: types are for csv, tsv and jsonl, not {form.type}")
+    if not form.is_delimited and form != Format(form.type, types=form.types):
         findings.append(
-            f"{name}:{line}: rule {rule.name}: header, types, infer, delimiter, quote and encoding are for "
-            f"csv and tsv: {rule.format.type} brings its own"
+            f"{name}:{line}: rule {rule.name}: header, infer, delimiter, quote and encoding are for csv and "
+            f"tsv, not {form.type}"
         )
     return rule
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
 from gate_server.engine.naming import plain, quoted
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers import jsonl
 from gate_server.engine.readers.arrow import read_arrow
 from gate_server.engine.readers.columns import Unconvertible, convert, infer
 from gate_server.engine.readers.csv import read_csv
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.jsonl import Kinds, read_jsonl
 from gate_server.engine.readers.orc import read_orc
 from gate_server.engine.readers.parquet import read_parquet
 from gate_server.engine.readers.records import LineMap
@@ -80,6 +82,7 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
     """
     tables: list[pa.Table] = []
     parts: list[Part] = []
+    kinds: Kinds = {}
     for data in objects:
         try:
             read = _read_one(data, fmt, allowance)
@@ -88,24 +91,37 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
             raise
         if read is None:
             continue
-        table, lines = read
-        if tables:
-            _check_same(tables[0].schema, parts[0].path, table.schema, data.path)
-        parts.append(Part(data.path, sum(one.num_rows for one in tables), lines))
-        tables.append(table)
+        if tables and fmt.type != "jsonl":  # whose objects may leave out what is null
+            _check_same(tables[0].schema, parts[0].path, read.data.schema, data.path)
+        first_row = sum(one.num_rows for one in tables)
+        for name, found in read.kinds.items():
+            known = kinds.setdefault(name, {})
+            for kind, row in found.items():
+                known.setdefault(kind, first_row + row)
+        parts.append(Part(data.path, first_row, read.lines))
+        tables.append(read.data)
     if not tables:
         return None
-    whole = Table(pa.concat_tables(tables), tuple(parts))
-    return _typed(whole, fmt) if fmt.is_delimited else whole
+    whole = Table(pa.concat_tables(tables, promote_options="default"), tuple(parts))
+    return _typed(whole, fmt, kinds) if fmt.is_text else whole
 
 
-def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> tuple[pa.Table, LineMap | None] | None:
-    with fetch(data, allowance, unpack=fmt.is_delimited) as file:
+class _Read(NamedTuple):
+    """One object, of text formats still as text."""
+
+    data: pa.Table
+    lines: LineMap | None = None
+    kinds: Kinds = {}  # noqa: RUF012 - nobody changes it
+
+
+def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> _Read | None:
+    with fetch(data, allowance, unpack=fmt.is_text) as file:
         if file.seek(0, 2) == 0:
             return None
-        if fmt.is_delimited:
-            return read_csv(file, fmt, allowance)
-        return _BINARY[fmt.type](file, allowance), None
+        if not fmt.is_text:
+            return _Read(_BINARY[fmt.type](file, allowance))
+        read = read_csv(file, fmt, allowance) if fmt.is_delimited else read_jsonl(file, allowance)
+        return _Read(*read) if read else None
 
 
 _BINARY: Mapping[str, Callable[[IO[bytes], Allowance], pa.Table]] = {
@@ -126,22 +142,26 @@ def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str)
             raise ReadFailure("unreadable", "schema_mismatch", what, path=path)
 
 
-def _typed(table: Table, fmt: Format) -> Table:
+def _typed(table: Table, fmt: Format, kinds: Kinds) -> Table:
     data = table.data
     for place, name in enumerate(data.column_names):
+        declared = fmt.types.get(name)
         try:
-            column = (
-                convert(data[name], fmt.types[name])
-                if name in fmt.types
-                else (infer(data[name]) if fmt.infer else data[name])
-            )
+            if fmt.type == "jsonl":
+                column = jsonl.typed(data[name], kinds[name], declared)
+            elif declared:
+                column = convert(data[name], declared)
+            else:
+                column = infer(data[name]) if fmt.infer else data[name]
         except Unconvertible as error:
             path, line = table.located.place(error.row)
             raise ReadFailure(
                 "unreadable",
                 "type",
                 f"`{name}` in line {line} is not {error.needed}",
-                hint=f"the rule declares format.types.{name}: {fmt.types[name]}",
+                hint=f"the rule declares format.types.{name}: {declared}"
+                if declared
+                else f"what stands first decides, where the rule declares no format.types.{name}",
                 line=line,
                 path=path,
             ) from error
