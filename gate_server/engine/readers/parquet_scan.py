@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from polars.io.plugins import register_io_source
 
+from gate_server.engine.native.frames import is_held
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes
 from gate_server.engine.readers.failure import Allowance, ReadFailure
@@ -30,20 +31,6 @@ TAIL_READ_BYTES = 64 << 10
 WHOLE_BYTES = 4 << 20
 WHOLE_SHARE = 0.6
 
-_TYPES: dict[pa.DataType, pl.DataType] = {
-    pa.int8(): pl.Int8(),
-    pa.int16(): pl.Int16(),
-    pa.int32(): pl.Int32(),
-    pa.int64(): pl.Int64(),
-    pa.float32(): pl.Float32(),
-    pa.float64(): pl.Float64(),
-    pa.bool_(): pl.Boolean(),
-    pa.string(): pl.String(),
-    pa.large_string(): pl.String(),
-    pa.date32(): pl.Date(),
-    pa.timestamp("ms"): pl.Datetime("ms"),
-    pa.timestamp("us"): pl.Datetime("us"),
-}
 Types = Mapping[str, pl.DataType]
 
 
@@ -99,7 +86,7 @@ class Footers:
                 (chunk.first, chunk.count) for name in needed for chunk in one.footer.chunks(name)
             ]
             if sum(count for _, count in spans) > WHOLE_SHARE * one.data.size_bytes:
-                file = fetch(one.data, self._allowance, unpack=False)
+                file = _fetched(one.data, self._allowance)
             else:
                 there = [(one.data.size_bytes - len(one.tail), one.tail)]
                 file = sparse_file(one.data, there, [(0, len(MAGIC)), *spans], self._allowance)
@@ -146,7 +133,7 @@ def scan_parquet(objects: Sequence[DataObject], needed: Sequence[str], allowance
 def _open(data: DataObject, allowance: Allowance) -> _Opened:
     file = None
     if data.size_bytes <= WHOLE_BYTES or data.read_range is None:
-        file = fetch(data, allowance, unpack=False)
+        file = _fetched(data, allowance)
         file.flush()
     else:
         allowance.opened(data.path)
@@ -167,6 +154,14 @@ def _open(data: DataObject, allowance: Allowance) -> _Opened:
     return _Opened(data, parse_footer(tail, data.size_bytes, allowance), tail, file)
 
 
+def _fetched(data: DataObject, allowance: Allowance) -> IO[bytes]:
+    try:
+        return fetch(data, allowance, unpack=False)
+    except ReadFailure as failure:
+        failure.path = failure.path or data.path
+        raise
+
+
 def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
     schema = footers[0].schema
     if any(name not in footer.leaves for footer in footers):
@@ -174,11 +169,9 @@ def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
     if any(footer.is_by_prefix(name) for footer in footers):
         raise NotPlain("text that is small until it is spelled out")  # and comes without a dictionary
     kind = schema.field(name).type
-    if pa.types.is_decimal128(kind) and kind.scale >= 0:
-        return pl.Decimal(kind.precision, kind.scale)
-    if kind not in _TYPES:
-        raise NotPlain("a column of a type that is not taken")
-    return _TYPES[kind]
+    if not is_held(kind):
+        raise NotPlain("a column of a type that Polars does not hold exactly")
+    return _polars(name, pa.array([], kind)).dtype
 
 
 class _Stream:

@@ -40,6 +40,9 @@ TABLE = pa.table(
         "int16": values(lambda i: i * 131 % 65536 - 32768, pa.int16()),
         "int32": values(lambda i: (-1) ** i * i * 4_000_000, pa.int32()),
         "int64": values(lambda i: (-1) ** i * (2**63 - 1 - i), pa.int64()),
+        "uint8": values(lambda i: i % 256, pa.uint8()),
+        "uint32": values(lambda i: 2**32 - 1 - i, pa.uint32()),
+        "uint64": values(lambda i: 2**64 - 1 - i, pa.uint64()),
         "float": values(lambda i: [i / 7, float("inf"), -0.0][i % 3], pa.float32()),
         "double": values(lambda i: [i / 7, float("nan"), float("-inf"), -0.0][i % 4], pa.float64()),
         "bool": values(lambda i: i % 3 == 0, pa.bool_()),
@@ -47,6 +50,7 @@ TABLE = pa.table(
         "date": values(lambda i: dt.date(1, 1, 1) + dt.timedelta(days=i * 7000), pa.date32()),
         "ms": values(lambda i: MOMENT - dt.timedelta(days=i * 300), pa.timestamp("ms")),
         "us": values(lambda i: MOMENT + dt.timedelta(microseconds=i), pa.timestamp("us")),
+        "utc": values(lambda i: MOMENT + dt.timedelta(hours=i), pa.timestamp("us", "UTC")),
         "decimal9": values(lambda i: Decimal(f"{i * 7919}E-3"), pa.decimal128(9, 3)),
         "decimal18": values(lambda i: Decimal(f"{-i * 10**12}E-4"), pa.decimal128(18, 4)),
         "decimal38": values(lambda i: Decimal(f"{(-1) ** i * (10**38 - 1 - i)}E-10"), pa.decimal128(38, 10)),
@@ -181,7 +185,6 @@ def test_what_polars_writes_is_read_alike(compression: Any) -> None:
 @pytest.mark.parametrize(
     ("column", "options"),
     [
-        (pa.array([1], pa.uint8()), {}),
         (pa.array([1], pa.timestamp("ns")), {}),
         (pa.array([1], pa.timestamp("us")), {"use_deprecated_int96_timestamps": True}),
         (pa.array([1], pa.timestamp("us", "Europe/Berlin")), {}),
@@ -300,7 +303,7 @@ def test_small_objects_and_those_without_ranges_are_read_whole_and_verified() ->
     changed = replace(store.object(), checksum="0" * 32)
     with pytest.raises(ReadFailure) as caught:
         scan_parquet([changed], ["text"], Allowance(Limits()))
-    assert caught.value.code == "checksum"
+    assert (caught.value.code, caught.value.path) == ("checksum", "a.parquet")
 
 
 @pytest.mark.usefixtures("by_ranges")
