@@ -43,10 +43,7 @@ class AutomaticReverts:
 
         One that broke off is finished here, as soon as its lease is over.
         """
-        if not any(
-            (revert.repository, revert.branch, revert.state) == (repository, branch, "planned")
-            for revert, _ in self._store.reverts.unfinished()
-        ):
+        if not self._store.reverts.is_open(repository, branch):
             return False
         for revert in sweep(self._context):
             log.info("a revert had broken off", revert=revert.id, state=revert.state, message=revert.message)

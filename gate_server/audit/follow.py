@@ -7,6 +7,7 @@ the branch with the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -14,9 +15,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gate_server.audit.afterwards import Afterwards
 from gate_server.audit.automatic import AutomaticReverts
-from gate_server.audit.line import State, Step
+from gate_server.audit.line import Line, State, Step
 from gate_server.audit.react import Reactions
-from gate_server.audit.walk import BEGAN, Audit, audit
+from gate_server.audit.walk import BEGAN, REWRITTEN, Audit, audit, rewritings_of, told_rewritings
 from gate_server.errors import CouldNotTell, GateError, NotFound
 from gate_server.model import Policy
 from gate_server.reverts.context import RevertContext
@@ -24,9 +25,20 @@ from gate_server.store.followed import Seen
 from gate_server.store.ledger import Entry, append
 from gate_server.telemetry import metrics
 
-WALKED_AT_MOST = 1000  # commits: lakeFS gives them in one call
+WALKED_AT_MOST = 10_000  # commits since the last at which all was in order; lakeFS gives 1,000 in one call
 
 log = structlog.get_logger()
+
+
+def _reaches_below(line: Line) -> bool:
+    """Whether a revert of the line took back, or brought again, what lies below it."""
+    known, last = {step.commit.id for step in line.steps}, line.steps[-1].commit.id
+    took = [step.took for step in line.steps if step.took is not None]
+    return any(item.target not in known or (item.kind, item.target) == ("undo", last) for item in took)
+
+
+def _findings(found: Audit) -> int:
+    return len(found.findings) + found.is_cut
 
 
 def failed(repository: str, branch: str) -> Any:
@@ -72,32 +84,66 @@ class Follows:
         if seen is not None and seen.head == head.id and seen.is_settled:
             return
         self._begin(repository, branch)
-        found = audit(self._context, repository, branch, most=WALKED_AT_MOST)
+        found = self._audit(repository, branch, seen)
         rewrites = seen.rewrites if seen else 0
-        if seen is not None and seen.head not in {step.commit.id for step in found.line.steps}:
+        is_lost = seen is not None and seen.head not in {step.commit.id for step in found.line.steps}
+        if seen is not None and is_lost and not found.is_cut:
             rewrites += 1
             self._rewritten(found, seen)
+            found = self._audit(repository, branch, None)
+        self._tell_findings(found, seen)
         entries = store.ledger.of_commits(repository, branch, [step.commit.id for step in found.line.held])
         for step in found.line.held:
             self._tell(found, step, entries.get(step.commit.id, ()))
         self._work(found, entries)
         states = [step.state for step in found.line.held]
-        store.followed.saw(
-            Seen(
-                repository,
-                branch,
-                found.line.head.id,
-                unverified=states.count(State.UNVERIFIED),
-                failing=states.count(State.FAILING),
-                findings=len(found.findings),
-                rewrites=rewrites,
+        now_seen = Seen(
+            repository,
+            branch,
+            found.line.head.id,
+            unverified=states.count(State.UNVERIFIED),
+            failing=states.count(State.FAILING),
+            findings=_findings(found),
+            rewrites=rewrites,
+            trusted=seen.trusted if seen else "",
+        )
+        store.followed.saw(replace(now_seen, trusted=now_seen.head) if now_seen.is_settled else now_seen)
+
+    def _audit(self, repository: str, branch: str, seen: Seen | None) -> Audit:
+        """Audit what came since all was in order; all, where what came reaches to before that."""
+        if seen is not None and seen.trusted:
+            try:
+                found = audit(self._context, repository, branch, since=seen.trusted, most=WALKED_AT_MOST)
+            except CouldNotTell:  # it is not on the line any more, or lakeFS fails: then it does so again
+                pass
+            else:
+                if not _reaches_below(found.line):
+                    rewritten = told_rewritings(self._context, repository, branch)
+                    return replace(found, findings=(*found.findings, *rewritten))
+        return audit(self._context, repository, branch, most=WALKED_AT_MOST)
+
+    def _tell_findings(self, found: Audit, seen: Seen | None) -> None:
+        if _findings(found) == (seen.findings if seen else 0):
+            return
+        said = list(found.findings)
+        if found.is_cut:
+            last = found.line.steps[-1].commit.id
+            said.append(
+                f"there are more than {WALKED_AT_MOST} commits to look at: none below {last} is followed "
+                "(`gate audit` looks at all of them; `gate install` again goes on from the head)"
             )
+        tell = log.error if said else log.info
+        tell(
+            "the history of a guarded branch",
+            repository=found.repository,
+            branch=found.branch,
+            findings=said or ["is in order again"],
         )
 
     def _begin(self, repository: str, branch: str) -> None:
         """Say from where on a branch is followed that was guarded before there was a ledger."""
         store = self._context.store
-        if store.ledger.first(BEGAN, repository, branch) is not None:
+        if store.ledger.about(BEGAN, repository, branch):
             return
         commit_id = store.installations.commit(repository, branch)
         with store.engine.begin() as connection:
@@ -136,15 +182,10 @@ class Follows:
     def _rewritten(self, found: Audit, seen: Seen) -> None:
         """Record that the head that was seen last is not on the line any more."""
         content = {"seen": seen.head, "head": found.line.head.id}
-        told = [
-            entry
-            for entry in self._context.store.ledger.of_subject(seen.head)
-            if (entry.kind, entry.repository, entry.branch)
-            == ("audit.rewritten", found.repository, found.branch)
-            and dict(entry.content) == content
-        ]
+        entries = rewritings_of(self._context, found.repository, found.branch)
+        told = [entry for entry in entries if dict(entry.content) == content]
         if not told:
-            self._append(found, "audit.rewritten", seen.head, "", content)
+            self._append(found, REWRITTEN, seen.head, "", content)
             log.error(
                 "the history of a guarded branch was rewritten",
                 repository=found.repository,

@@ -27,9 +27,11 @@ def with_last_good(context: RevertContext, wanted: Mapping[str, Any]) -> Mapping
     repository, branch = wanted["repository"], wanted["branch"]
     found = audit(context, repository, branch)
     good = found.line.last_good
-    if found.findings or good is None:
+    if not found.baseline or good is None:
         raise Conflict(
-            found.findings[0] if found.findings else f"nothing that {branch} ever held is known to be good",
+            found.findings[-1]
+            if not found.baseline
+            else f"nothing that {branch} ever held is known to be good",
             f"`gate audit lakefs://{repository}/{branch}` says more; name the commit to go back to",
         )
     return {**wanted, "to": good.id}

@@ -30,9 +30,10 @@ class Reactions:
     def react(self, found: Audit, bad: Sequence[Step], entries: Mapping[str, tuple[Entry, ...]]) -> None:
         """Take back what may be of `bad`: failing commits that the policy wants taken back, newest first."""
         where, line = (found.repository, found.branch), found.line
-        if bad and found.findings:  # whose history it is now, people have to say first
-            self._reverts.hold_back(*where, bad[0].commit.id, found.findings[0])
-        if not bad or found.findings or self._reverts.is_busy(*where):
+        is_ours = bool(found.baseline) or found.is_cut
+        if bad and not is_ours:  # whose history it is now, people have to say first
+            self._reverts.hold_back(*where, bad[0].commit.id, found.findings[-1])
+        if not bad or not is_ours or self._reverts.is_busy(*where):
             return
         going = [
             step for step in bad if self._reverts.may(*where, step.commit.id, partial(_took, line, step))

@@ -15,8 +15,10 @@ from gate_server.lakefs.client import repository_url
 from gate_server.model import Commit
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.gate_files import holds, is_gate_file
+from gate_server.store.ledger import Entry
 
 BEGAN = ("installed", "audit.began")
+REWRITTEN = "audit.rewritten"
 ACTION = "_lakefs_actions/gate_pre_merge.yaml"
 SOURCES_LOOKED_AT = 20  # how many merges are asked for how they came, the newest
 
@@ -31,6 +33,8 @@ class Audit:
         The commit that is trusted, empty where none is on the line.
     findings
         What is wrong with the line as a whole.
+    is_cut
+        There are more commits than were to be looked at.
     """
 
     repository: str
@@ -38,19 +42,40 @@ class Audit:
     line: Line
     baseline: str
     findings: tuple[str, ...] = ()
+    is_cut: bool = False
 
     @property
     def is_verified(self) -> bool:
         """Whether something vouches for all that the branch holds."""
-        return not self.findings and not self.line.held
+        return not self.findings and not self.is_cut and not self.line.held
 
 
-def baseline_of(context: RevertContext, repository: str, branch: str) -> str:
-    """Return the commit from which on a branch is guarded: of the first installation; empty where none is."""
-    first = context.store.ledger.first(BEGAN, repository, branch)
-    if first is not None:
-        return first.commit_id
-    return context.store.installations.commit(repository, branch)  # of a gate that kept no ledger
+def baselines_of(context: RevertContext, repository: str, branch: str) -> list[str]:
+    """Return the commits from which on a branch is guarded: of its installations, the first one first.
+
+    The first counts, and a later one where somebody installed on a branch that had been made anew.
+    """
+    began = context.store.ledger.about(BEGAN, repository, branch)
+    if not began:  # of a gate that kept no ledger
+        began_at = context.store.installations.commit(repository, branch)
+        return [began_at] if began_at else []
+    return [entry.commit_id for entry in began]
+
+
+def rewritings_of(context: RevertContext, repository: str, branch: str) -> list[Entry]:
+    """Return when the branch lost a head, as far as nobody has agreed to it by installing again since."""
+    entries = context.store.ledger.about((*BEGAN, REWRITTEN), repository, branch)
+    agreed = max((number for number, entry in enumerate(entries) if entry.kind in BEGAN), default=-1)
+    return entries[agreed + 1 :]
+
+
+def told_rewritings(context: RevertContext, repository: str, branch: str) -> list[str]:
+    """Return what to say of them."""
+    return [
+        f"the history of {branch} was rewritten: {entry.content['seen']}, its head once, is not on it any "
+        f"more (seen {entry.at:%Y-%m-%d %H:%M} UTC); `gate install` again says that this is as it should be"
+        for entry in rewritings_of(context, repository, branch)
+    ]
 
 
 def audit(
@@ -72,19 +97,24 @@ def audit(
     CouldNotTell
         When `since` is not on the branch's line.
     """
-    baseline = (
-        context.commits.get(repository, since).id if since else baseline_of(context, repository, branch)
+    baselines = (
+        [context.commits.get(repository, since).id] if since else baselines_of(context, repository, branch)
     )
     head = context.commits.head(repository, branch)
-    if not baseline:
+    if not baselines:
         raise NotFound(
             f"the gate was not installed on lakefs://{repository}/{branch}",
             "say from which commit on it is to be audited: --since REF",
         )
+    baseline = baselines[0]
     commits = _line(context, repository, head, baseline, most)
+    is_cut = most is not None and len(commits) == most and commits[-1].id != baseline
+    if later := [number for number, commit in enumerate(commits) if commit.id in baselines]:
+        commits, is_cut = commits[: later[-1] + 1], False
+        baseline = commits[-1].id
     is_whole = commits[-1].id == baseline
-    findings = []
-    if not is_whole and (most is None or len(commits) < most):
+    findings = [] if since else told_rewritings(context, repository, branch)
+    if not is_whole and not is_cut:
         if since:
             raise CouldNotTell(
                 f"{since} is not on the first-parent line of {branch}",
@@ -105,6 +135,7 @@ def audit(
         Line(tuple(_with_arrivals(context, repository, branch, steps))),
         baseline if is_whole else "",
         tuple(findings),
+        is_cut,
     )
 
 

@@ -139,7 +139,7 @@ def _go(bench: Bench, temporary: _Temporary, progress: _Progress) -> Revert:
         with _temporary_branch(bench, temporary, starts_at(plan)):
             try:
                 built = build(bench)
-                if refused := _refused_as_moved(bench):
+                if refused := _refused_as_moved(bench, built.metarange):
                     return refused
                 progress.sent = True
                 refusal = _undo(bench, built.undone, built.metarange)
@@ -162,7 +162,7 @@ def _go(bench: Bench, temporary: _Temporary, progress: _Progress) -> Revert:
 def _go_past_actions(bench: Bench, progress: _Progress) -> Revert:
     plan = bench.plan
     wanted, source = build_past_actions(bench)
-    if refused := _refused_as_moved(bench):
+    if refused := _refused_as_moved(bench, wanted):
         return refused
     progress.sent = True
     progress.notes.append(
@@ -176,7 +176,8 @@ def _go_past_actions(bench: Bench, progress: _Progress) -> Revert:
     return settle(bench.context, plan, bench.revert, wanted, refusal)
 
 
-def _refused_as_moved(bench: Bench) -> Revert | None:
+def _refused_as_moved(bench: Bench, wanted: str) -> Revert | None:
+    bench.context.store.reverts.will_hold(bench.revert.id, wanted)
     bench.lease.hold()
     head = bench.context.commits.head(bench.plan.repository, bench.plan.branch)
     if head.id == bench.plan.head.id:

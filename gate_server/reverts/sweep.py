@@ -10,7 +10,7 @@ from gate_server.lakefs.branches import Branches
 from gate_server.model import Revert
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.past_actions import delete_hidden
-from gate_server.reverts.verify import EXPECTED_METARANGE, find_commit, undo_command
+from gate_server.reverts.verify import find_commit, is_exact, undo_command
 
 
 def sweep(context: RevertContext, *, older_than_s: float | None = None) -> list[Revert]:
@@ -61,8 +61,11 @@ def _delete(context: RevertContext, revert: Revert, branch: str) -> LakeFSError 
 
 
 def _outcome(context: RevertContext, revert: Revert) -> Revert:
+    wanted = context.store.reverts.wanted(revert.id)
     try:
-        made = find_commit(context, revert, context.commits.head(revert.repository, revert.branch))
+        head = context.commits.head(revert.repository, revert.branch)
+        # Where nothing was wanted yet, the branch was not touched.
+        made = find_commit(context, revert, head, wanted or "") if wanted != "" else None
     except NotFound as error:
         return replace(revert, state="failed", message=f"broke off, and {error.message}")
     if made is None:
@@ -70,8 +73,11 @@ def _outcome(context: RevertContext, revert: Revert) -> Revert:
     before = made.parents[0]
     state: Literal["verified", "applied", "moved"] = "moved"
     if before == revert.from_commit:
-        # The commit itself says what it was to hold.
-        state = "verified" if made.metarange == made.metadata.get(EXPECTED_METARANGE) else "applied"
+        state = "applied" if wanted is None else "verified"
+    if state == "verified" and not is_exact(revert, made, wanted or ""):
+        # lakeFS makes nothing else of it on this head: somebody copied the revert's name.
+        message = f"broke off; {revert.branch} was not put back by it, though commit {made.id} says so"
+        return replace(revert, state="failed", message=message)
     checked = "checked by metarange" if state == "verified" else "not checked further"
     message = f"broke off after {revert.branch} was put back; {checked}"
     undo = undo_command(revert, before)

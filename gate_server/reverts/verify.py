@@ -35,7 +35,7 @@ def settle(
         When lakeFS gave no answer and the commit is not there: it may still come.
     """
     head = context.commits.head(plan.repository, plan.branch)
-    made = find_commit(context, revert, head)
+    made = find_commit(context, revert, head, wanted)
     if made is not None:
         return _judge(plan, revert, made, head, wanted)
     if refusal is None:
@@ -48,14 +48,25 @@ def settle(
     return replace(revert, state="refused", message=_why(context, plan, head, refusal))
 
 
-def find_commit(context: RevertContext, revert: Revert, head: Commit) -> Commit | None:
-    """Return the commit that `revert` made, None when the line down from `head` does not hold it."""
-    if head.metadata.get(REVERT_ID) == revert.id:
-        return head
+def find_commit(context: RevertContext, revert: Revert, head: Commit, wanted: str) -> Commit | None:
+    """Return the commit that `revert` made, None when the line down from `head` does not hold it.
+
+    The revert's id in a commit's metadata is there for all to copy: the content decides. On the head that was
+    planned for, lakeFS makes `wanted` of it, and nothing else.
+    """
     if head.id == revert.from_commit:
         return None
-    line = context.commits.first_parents(revert.repository, head.id, stop_at=revert.from_commit)
-    return next((commit for commit in line if commit.metadata.get(REVERT_ID) == revert.id), None)
+    line = [head]
+    if not is_exact(revert, head, wanted):
+        line = list(context.commits.first_parents(revert.repository, head.id, stop_at=revert.from_commit))
+    named = [commit for commit in line if commit.metadata.get(REVERT_ID) == revert.id]
+    exact = (commit for commit in named if is_exact(revert, commit, wanted))
+    return next(exact, named[-1] if named else None)
+
+
+def is_exact(revert: Revert, commit: Commit, wanted: str) -> bool:
+    """Whether a commit, made on the head that was planned for, holds what was wanted."""
+    return commit.parents[:1] == (revert.from_commit,) and commit.metarange == wanted != ""
 
 
 def undo_command(revert: Revert, commit_id: str) -> str:

@@ -26,6 +26,8 @@ class Seen:
         What is wrong with its line as a whole.
     rewrites
         How often its head was not what came after the one seen before, since it is followed.
+    trusted
+        The newest head that was seen without any of these but the last, empty where there was none.
     """
 
     repository: str
@@ -35,6 +37,7 @@ class Seen:
     failing: int
     findings: int = 0
     rewrites: int = 0
+    trusted: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -73,6 +76,7 @@ class Followed:
             "failing": seen.failing,
             "findings": seen.findings,
             "rewrites": seen.rewrites,
+            "trusted": seen.trusted,
             "looked_at": database_time(),
         }
         mine = (followed.c.repository == seen.repository) & (followed.c.branch == seen.branch)

@@ -130,13 +130,12 @@ class Ledger:
                     found.setdefault(row.commit_id, []).append(_entry(row))
         return {commit_id: tuple(entries) for commit_id, entries in found.items()}
 
-    def first(self, kinds: Sequence[str], repository: str, branch: str) -> Entry | None:
-        """Return the oldest entry of these kinds about a branch, None where there is none."""
+    def about(self, kinds: Sequence[str], repository: str, branch: str) -> list[Entry]:
+        """Return the entries of these kinds about a branch, oldest first."""
         here = (ledger.c.kind.in_(kinds), ledger.c.repository == repository, ledger.c.branch == branch)
-        query = select(ledger).where(*here).order_by(ledger.c.number).limit(1)
+        query = select(ledger).where(*here).order_by(ledger.c.number)
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        return _entry(row) if row else None
+            return [_entry(row) for row in connection.execute(query)]
 
     def of_subject(self, subject: str) -> list[Entry]:
         """Return the entries about one thing, oldest first."""

@@ -80,6 +80,7 @@ class Reverts:
                         state=revert.state,
                         temporary_branch=temporary_branch,
                         merged_base="",
+                        wanted_metarange="",
                         commit_id=revert.commit_id,
                         reason=revert.reason,
                         principal=revert.principal,
@@ -123,6 +124,18 @@ class Reverts:
         announced = {"merged_into": into, "merged_base": base, "merged_source": source}
         with self._engine.begin() as connection:
             connection.execute(update(reverts).where(reverts.c.id == revert_id).values(announced))
+
+    def will_hold(self, revert_id: str, metarange: str) -> None:
+        """Record what the branch is to hold, before it is touched: by this the revert's commit is known."""
+        with self._engine.begin() as connection:
+            mine = update(reverts).where(reverts.c.id == revert_id)
+            connection.execute(mine.values(wanted_metarange=metarange))
+
+    def wanted(self, revert_id: str) -> str | None:
+        """Return what `will_hold` recorded, empty where nothing was; None of before it was."""
+        query = select(reverts.c.wanted_metarange).where(reverts.c.id == revert_id)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
 
     def close(
         self, revert: Revert, *, branch_left: bool = False, was: str = "", forget_key: bool = False
@@ -220,6 +233,13 @@ class Reverts:
         query = select(reverts.c.id, reverts.c.created_at).where(reverts.c.id.in_(list(revert_ids)))
         with reading(self._engine) as connection:
             return {row.id: row.created_at for row in connection.execute(query)}
+
+    def is_open(self, repository: str, branch: str) -> bool:
+        """Whether the outcome of a revert of the branch is not known yet, its lease held or not."""
+        here = (reverts.c.repository == repository, reverts.c.branch == branch)
+        query = select(reverts.c.id).where(*here, reverts.c.state == "planned").limit(1)
+        with reading(self._engine) as connection:
+            return connection.execute(query).first() is not None
 
     def unfinished(self, *, older_than_s: float = 0.0, lease_s: float = 0.0) -> list[tuple[Revert, str]]:
         """Return reverts that were never closed, each with the branch it may have left.

@@ -134,6 +134,8 @@ reverts = Table(
     Column("merged_into", NAME, nullable=False, server_default=""),
     Column("merged_base", ID, nullable=False),
     Column("merged_source", ID, nullable=False, server_default=""),
+    # What the branch is to hold; empty: it was not touched, NULL: of before this was written down.
+    Column("wanted_metarange", ID),
     Column("commit_id", ID, nullable=False),
     Column("reason", Text, nullable=False),
     Column("principal", String(128), nullable=False),
@@ -240,6 +242,7 @@ ledger = Table(
     Column("digest", ID, nullable=False),
     Index("ix_ledger_commit_id", "commit_id"),
     Index("ix_ledger_subject", "subject"),
+    Index("ix_ledger_kind", "kind"),
 )
 
 duties = Table(
@@ -261,5 +264,8 @@ followed = Table(
     Column("failing", Integer, nullable=False),
     Column("findings", Integer, nullable=False),
     Column("rewrites", Integer, nullable=False),
+    Column(
+        "trusted", ID, nullable=False, server_default=""
+    ),  # the newest head at which nothing was outstanding, or empty
     Column("looked_at", Time, nullable=False),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.follow import Follows
 from gate_server.audit.line import Step
-from gate_server.audit.walk import audit
+from gate_server.audit.walk import Audit, audit
 from gate_server.checks.judge import Judge
 from gate_server.checks.policies import KnownPolicies, keep_policy
 from gate_server.model import (
@@ -59,11 +59,19 @@ class Followed:
         self.context, self.store, self.repository = context, context.store, repository
         self.policy = policy_of()
         self.installed = repository.head()
-        self.store.installations.record(repository.name, "main", {}, self.installed)
+        self.install()
         self.reverts = AutomaticReverts(context, most_an_hour=most_an_hour)
         self._follows = Follows(context, self._active, self.reverts)
         policies = KnownPolicies(self.store.policies, lambda _: ())
         self._judge = Judge(context.lakefs, self.store, policies, evaluate, "1")
+
+    def install(self) -> None:
+        """Record that the gate was installed on main, as it is now."""
+        self.store.installations.record(self.repository.name, "main", {}, self.repository.head())
+
+    def audit(self) -> Audit:
+        """Audit main."""
+        return audit(self.context, self.repository.name, "main")
 
     def _active(self) -> Policy:
         keep_policy(self.store.policies, self.policy)

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import update
 
-from gate_server.audit import afterwards, automatic
+from gate_server.audit import afterwards, automatic, follow
+from gate_server.audit.last_good import with_last_good
 from gate_server.model import Revert, Waiver
-from gate_server.reverts import RevertContext, apply_revert, plan_revert
+from gate_server.reverts import RevertContext, apply_revert, plan_revert, sweep
+from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID
 from gate_server.store.pruning import prune
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import reverts
@@ -246,3 +249,121 @@ def test_a_revert_whose_process_died_is_finished_when_its_lease_is_over(
     dead = context.store.reverts.get("d1")
     assert dead is not None
     assert dead.state == "failed"
+
+
+def test_a_rewritten_history_is_no_verified_one_until_somebody_agrees(
+    followed: Followed, context: RevertContext
+) -> None:
+    good = followed.commit("good-1.csv")
+    followed.look(3)
+    followed.commit("good-2.csv")
+    followed.look(3)
+    assert followed.audit().is_verified
+    followed.repository.request("PUT", "branches", "main", "hard_reset", params={"ref": good})
+    followed.look(2)
+    found = followed.audit()
+    assert not found.is_verified
+    assert "was rewritten" in found.findings[0]
+    wanted = {"repository": followed.repository.name, "branch": "main", "to": "last-good"}
+    assert with_last_good(context, wanted)["to"] == good
+    bad = followed.commit("bad.csv")
+    followed.look(3)
+    assert "bad.csv" not in followed.paths(), "it is guarded as ever"
+    assert len(followed.told(bad, "audit.held_back")) == 0
+    followed.install()
+    assert followed.audit().is_verified
+    followed.look(2)
+    assert [seen.is_settled for seen in followed.store.followed.listed()] == [True]
+
+
+def test_a_branch_made_anew_is_guarded_from_where_it_was_installed_on_again(followed: Followed) -> None:
+    first = followed.repository.log()[-1]["id"]
+    followed.repository.request("PUT", "branches", "main", "hard_reset", params={"ref": first})
+    followed.commit("bad-1.csv")
+    followed.look(3)
+    assert not followed.audit().is_verified
+    followed.install()
+    assert followed.audit().is_verified
+    bad = followed.commit("bad-2.csv")
+    followed.look(4)
+    assert followed.paths() & {"bad-1.csv", "bad-2.csv"} == {"bad-1.csv"}
+    assert followed.states(bad) == ["failing"]
+
+
+def test_more_commits_than_are_looked_at_is_told(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "WALKED_AT_MOST", 3)
+    for number in range(5):
+        followed.commit(f"good-{number}.csv")
+    with structlog.testing.capture_logs() as logs:
+        followed.look(3)
+    (told,) = [line for line in logs if line["event"] == "the history of a guarded branch"]
+    assert "more than 3 commits" in told["findings"][0]
+    (seen,) = followed.store.followed.listed()
+    assert (seen.findings, seen.rewrites, seen.is_settled) == (1, 0, False)
+    bad = followed.commit("bad.csv")
+    followed.look(3)
+    assert followed.states(bad) == ["failing"]
+    assert "bad.csv" not in followed.paths()
+
+
+def test_a_look_costs_what_is_new_whatever_the_history(followed: Followed, context: RevertContext) -> None:
+    calls = []
+    for distance in (1, 30):
+        for number in range(distance):
+            followed.post_event(followed.commit(f"good-{distance}-{number}.csv"), "PASS")
+        followed.look()
+        followed.post_event(followed.commit("good.csv", content=f"{distance}\n"), "PASS")
+        before = context.lakefs.calls
+        followed.look()
+        calls.append(context.lakefs.calls - before)
+        (seen,) = followed.store.followed.listed()
+        assert seen.trusted == followed.repository.head()
+    assert calls[0] == calls[1]
+
+
+def test_a_commit_that_copies_a_dead_reverts_name_is_not_taken_for_it(
+    followed: Followed, context: RevertContext
+) -> None:
+    """The name stands in the temporary branch's, for all to read."""
+    bad = followed.commit("bad.csv")
+    reverts_of = context.store.reverts
+    for revert_id, wanted in (("d1", "of the good content"), ("d2", "")):
+        head = followed.repository.head()
+        began = Revert(
+            revert_id, followed.repository.name, "main", head, bad, "", "planned", "", way="commit"
+        )
+        reverts_of.open(replace(began, is_whole=True), f"gate-revert-{revert_id}")
+        if wanted:
+            reverts_of.will_hold(revert_id, wanted)
+        forged = followed.repository.upload("main", f"bad-{revert_id}.csv", "x")["path"]
+        metarange = followed.repository.get_commit("main")["meta_range_id"]
+        metadata = {REVERT_ID: revert_id, EXPECTED_HEAD: head, EXPECTED_METARANGE: metarange}
+        followed.repository.commit("main", f"undo, with {forged}", metadata=metadata)
+        sweep(context, older_than_s=-1)
+        swept = reverts_of.get(revert_id)
+        assert swept is not None
+        assert (swept.state, swept.commit_id) == ("failed", "")
+    assert set(followed.states(followed.repository.head(), bad)) == {"unverified"}
+
+
+def test_a_revert_that_broke_off_after_it_was_made_is_known_by_its_content(
+    followed: Followed, context: RevertContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = followed.commit("bad.csv")
+    plan = plan_revert(context, followed.repository.name, "main", commit=bad)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gate_server.reverts.apply.settle", dies)
+    with pytest.raises(KeyboardInterrupt):
+        apply_revert(context, plan)
+    # Somebody copies its name afterwards.
+    (left,) = context.store.reverts.listed(repository=followed.repository.name)
+    made = followed.repository.head()
+    followed.repository.upload("main", "later.csv", "x")
+    followed.repository.commit("main", "later", metadata={REVERT_ID: left.id})
+    sweep(context, older_than_s=-1)
+    swept = context.store.reverts.get(left.id)
+    assert swept is not None
+    assert (swept.state, swept.commit_id) == ("verified", made)
