@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 import pyarrow as pa
 from great_expectations.expectations.expectation import Expectation
 
@@ -32,6 +33,8 @@ class Ask:
 
     Parameters
     ----------
+    number
+        Its place in the suite.
     expectation
         Great Expectations' own, built from `kwargs`.
     kwargs
@@ -44,6 +47,7 @@ class Ask:
         Which rows its condition selects, never null; None for all.
     """
 
+    number: int
     expectation: Expectation
     offer: Offer
     kwargs: Mapping[str, Any]
@@ -61,10 +65,30 @@ class Ask:
         """Return `mask`, which is never null, within the selected rows."""
         return mask if self.selected is None else mask & self.selected
 
+    def own(self, name: str) -> str:
+        """Return the name of a column that only this expectation derives."""
+        return f"__{self.number}__ {name}"
+
     @property
     def map_metric(self) -> str:
         """The name of Great Expectations' metric of the rows that fail."""
         return str(getattr(self.expectation, "map_metric", ""))
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column that Polars makes for the pass, where Narwhals has no expression for it.
+
+    Parameters
+    ----------
+    values
+        What it is made of.
+    native
+        What Polars makes of these.
+    """
+
+    values: nw.Expr
+    native: Callable[[pl.Expr], pl.Expr]
 
 
 @dataclass(frozen=True)
@@ -83,12 +107,15 @@ class Compiled:
     queries
         What the facts leave open: further reads, each of a small frame, which becomes a fact: the list of
         its rows as dictionaries. They find the column `ROW` as well.
+    derived
+        Columns that all of the above may read beside those of the data, named by `Ask.own`.
     """
 
     facts: Mapping[str, nw.Expr]
     metrics: Callable[[Facts], Mapping[str, Any]]
     unexpected: nw.Expr | None = None
     queries: Callable[[Facts], Mapping[str, Query]] = field(default=lambda _: {})
+    derived: Mapping[str, Derived] = field(default_factory=dict)
 
 
 def count(mask: nw.Expr) -> nw.Expr:

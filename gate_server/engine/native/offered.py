@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gate_server.engine.native import extremes, tables, unique, values
+from gate_server.engine.native import extremes, lengths, order, parsing, patterns, tables, unique, values
 from gate_server.engine.native.ask import Ask, Compiled
 
 NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
@@ -21,6 +21,16 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_column_values_to_be_in_set": values.in_set,
     "expect_column_values_to_not_be_in_set": values.not_in_set,
     "expect_column_values_to_be_unique": unique.unique,
+    "expect_column_value_lengths_to_be_between": lengths.between,
+    "expect_column_value_lengths_to_equal": lengths.equal,
+    "expect_column_values_to_match_regex": patterns.match,
+    "expect_column_values_to_not_match_regex": patterns.not_match,
+    "expect_column_values_to_match_regex_list": patterns.match_list,
+    "expect_column_values_to_not_match_regex_list": patterns.not_match_list,
+    "expect_column_values_to_match_strftime_format": parsing.strftime,
+    "expect_column_values_to_be_json_parseable": parsing.json_parseable,
+    "expect_column_values_to_be_increasing": order.increasing,
+    "expect_column_values_to_be_decreasing": order.decreasing,
     "expect_column_min_to_be_between": extremes.lowest,
     "expect_column_max_to_be_between": extremes.highest,
 }

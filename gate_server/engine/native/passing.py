@@ -124,6 +124,7 @@ def run(asked: Sequence[Asked], schema: pa.Schema, frame: pl.LazyFrame) -> Passe
         parts.append(part)
         needed_of[one.number] = needed
         wanted |= {f"{one.number} {name}": expression for name, expression in facts.items()}
+    data = _derive(data, parts)
     moments = [name for name, kind in held.items() if kind.is_temporal()]
     found = _collected(data, wanted | {beyond(name): count(nw.col(beyond(name))) for name in moments})
     broken = {name for name in moments if found[beyond(name)]}
@@ -162,6 +163,7 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
     if unfit:
         return _Part(one, question, Compiled({}, lambda _: {}), unfit), facts
     ask = Ask(
+        one.number,
         build(question),
         one.offer,
         kwargs,
@@ -172,6 +174,17 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
     )
     compiled = compiling(ask)
     return _Part(one, question, compiled), {**facts, **compiled.facts}
+
+
+def _derive(data: nw.LazyFrame[Any], parts: Sequence[_Part]) -> nw.LazyFrame[Any]:
+    derived = {name: one for part in parts for name, one in part.compiled.derived.items()}
+    if not derived:
+        return data
+    made_of = data.with_columns(**{name: one.values for name, one in derived.items()}).to_native()
+    made: pl.LazyFrame = made_of.with_columns(
+        **{name: one.native(pl.col(name)) for name, one in derived.items()}
+    )
+    return nw.from_native(made)
 
 
 def _collected(data: nw.LazyFrame[Any], wanted: Mapping[str, nw.Expr]) -> dict[str, Any]:

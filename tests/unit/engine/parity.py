@@ -27,6 +27,13 @@ FLOATS = st.sampled_from([0.0, -0.0, 1.0, -1.5, 2.5, 1e300, float("nan"), float(
 TEXTS = st.sampled_from(
     ["", "a", "A", "b", "aa", "ab ", "é", "e\u0301", "ß", "日本", "😀", "1", "null", "\n"]
 )
+# What may be read as something.
+PARSED = st.sampled_from(
+    ["1", "-1.5e3", "01", "NaN", "1e999", '"a"', "[1, 2]", '{"a": null}', '{"a": [1]}', "{'a': 1}", " true ",
+     "", "2024-02-28", "2024-02-29", "2023-02-29", "2024-2-3", "0000-01-01", "2024-01-01 23:59:60",
+     "31.12.2024",
+     "٢٠٢٤-01-01", "2024", "366", "Feb 03", "[" * 100_000]
+)  # fmt: skip
 DATES = st.dates(dt.date(2023, 12, 30), dt.date(2024, 1, 3)) | st.sampled_from([dt.date.min, dt.date.max])
 MOMENTS = st.sampled_from(
     [
@@ -41,6 +48,7 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "u": (pa.uint64(), st.integers(0, 3) | st.sampled_from([2**63, 2**64 - 1])),
     "f": (pa.float64(), FLOATS),
     "s": (pa.string(), TEXTS),
+    "p": (pa.string(), PARSED),
     "b": (pa.bool_(), st.booleans()),
     "d": (pa.date32(), DATES),
     "t": (pa.timestamp("us"), MOMENTS),

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from gate_server.engine.native.offered import NATIVE
 
-from . import parity_values
+from . import parity_rows, parity_values
 from .parity import asked_of, by_great_expectations, by_the_pass, tables
 
 # For longer by hand: GATE_TEST_PARITY=1000.
 EXAMPLES = int(os.environ.get("GATE_TEST_PARITY", "20"))
 # How to draw the kwargs of each expectation of the pass.
-KWARGS = parity_values.KWARGS
+KWARGS = parity_values.KWARGS | parity_rows.KWARGS
 MOSTLY = st.sampled_from([None, 1.0, 0.5, 0.34, 0.9])
 CONDITIONS = st.sampled_from(
     [
