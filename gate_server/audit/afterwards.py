@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 import structlog
 
-from gate_server.audit.line import Step
+from gate_server.audit.line import State, Step
 from gate_server.audit.record import judged_afterwards
 from gate_server.audit.walk import Audit
 from gate_server.checks.remembering import answer_of
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell
-from gate_server.model import Ask, Candidate, Check, Outcome, Policy, Problem, Verdict
+from gate_server.model import Ask, Candidate, Check, Commit, Outcome, Policy, Problem, Verdict
 from gate_server.policy.decide import could_not_tell, decide
+from gate_server.policy.document import PolicyErrors
 from gate_server.reverts.context import RevertContext
 from gate_server.store.ledger import Entry
 from gate_server.store.times import now
@@ -35,6 +37,7 @@ class Afterwards:
     def __init__(self, context: RevertContext) -> None:
         self._context = context
         self._store = context.store
+        self._known_to_bring: dict[tuple[str, str, str], bool] = {}
         self._in_repository = RepositoryPolicies(context.lakefs, context.listings, context.store.policies)
 
     def judge(self, found: Audit, steps: Sequence[Step], entries: Entries, policy: Policy) -> None:
@@ -90,6 +93,9 @@ class Afterwards:
     def policy_of(self, found: Audit, step: Step, policy: Policy) -> Policy:
         """Return the policy that holds for a commit: of its first parent, as for a merge.
 
+        But one in the repository that a commit brought for which nobody vouches, and which is there still, is
+        passed over: the one before it holds.
+
         Raises
         ------
         CouldNotTell
@@ -101,7 +107,53 @@ class Afterwards:
                 f"look at it, and `gate install` again on {found.branch} to go on from what it holds",
             )
         base = self._context.commits.get(found.repository, step.commit.parents[0])
+        if policy.in_repository:
+            base = self._vouched_for(found, step, policy) or base
         return self._in_repository.governing(found.repository, found.branch, base, policy)
+
+    def doubted(self, found: Audit, step: Step, policy: Policy) -> bool:
+        """Whether a commit was judged by a policy that came in with what nobody vouches for."""
+        if not policy.in_repository or step.state not in (State.JUDGED, State.WAIVED):
+            return False
+        place = found.line.steps.index(step)
+        if not any(found.line.outstanding[place + 1 : place + 2]):
+            return False
+        sound = self._vouched_for(found, step, policy)
+        base = found.line.steps[place + 1].commit
+        if sound is None or self._says(found, base, policy) == self._says(found, sound, policy):
+            return False
+        check = self._store.checks.get(step.check)
+        return check is None or check.policy_digest != self.policy_of(found, step, policy).digest
+
+    def _vouched_for(self, found: Audit, step: Step, policy: Policy) -> Commit | None:
+        """Return the newest commit below `step` whose policy did not come with what nobody vouches for."""
+        steps, outstanding = found.line.steps, found.line.outstanding
+        for place in range(steps.index(step) + 1, len(steps)):
+            here, held = steps[place].commit, outstanding[place]
+            if place + 1 == len(steps) or not any(self._brings(found, item, policy) for item in held):
+                return here
+            if here.id not in held and self._brings(found, here.id, policy):
+                return here
+        return None
+
+    def _brings(self, found: Audit, commit_id: str, policy: Policy) -> bool:
+        """Whether a commit of the line changed the policy in the repository."""
+        key = (found.repository, commit_id, policy.in_repository)
+        if key not in self._known_to_bring:
+            commits = [step.commit for step in found.line.steps]
+            pair = next(((new, old) for new, old in pairwise(commits) if new.id == commit_id), None)
+            if pair is None:
+                return False
+            says = {self._says(found, commit, policy) for commit in pair}
+            self._known_to_bring[key] = len(says) > 1
+        return self._known_to_bring[key]
+
+    def _says(self, found: Audit, commit: Commit, policy: Policy) -> str:
+        try:
+            said = self._in_repository.of(found.repository, commit, policy.in_repository)
+        except PolicyErrors:
+            return "wrong"
+        return said.digest if said else "none"
 
     def is_known(self, step: Step, policy: Policy) -> bool:
         """Whether a failing commit was judged by this very policy, and can be decided anew.

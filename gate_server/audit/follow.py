@@ -17,6 +17,7 @@ from gate_server.audit.afterwards import Afterwards
 from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.line import Line, State, Step
 from gate_server.audit.react import Reactions
+from gate_server.audit.record import DOUBTED
 from gate_server.audit.walk import BEGAN, REWRITTEN, Audit, audit, rewritings_of, told_rewritings
 from gate_server.errors import CouldNotTell, GateError, NotFound
 from gate_server.model import Policy
@@ -160,6 +161,7 @@ class Follows:
         policy = self._policy()
         held = found.line.held
         unknown = [step for step in held if step.state is State.UNVERIFIED]
+        unknown += self._doubted(found, policy)
         bad = []
         for step in held:
             if step.state is not State.FAILING:
@@ -175,9 +177,24 @@ class Follows:
             is_waived = self._afterwards.waived(found, step, governing)
             if not is_waived and governing.on_unverified_fail == "revert":
                 bad.append(step)
-        unknown.sort(key=held.index, reverse=True)  # the oldest first: what came after rests on it
+        unknown.sort(
+            key=found.line.steps.index, reverse=True
+        )  # the oldest first: what came after rests on it
         self._afterwards.judge(found, unknown, entries, policy)
         self._reactions.react(found, bad, entries)
+
+    def _doubted(self, found: Audit, policy: Policy) -> list[Step]:
+        """Return what was judged by a policy that nobody vouches for: from now on it is to be judged anew."""
+        doubted = []
+        for step in found.line.steps if found.line.held else ():
+            try:
+                is_doubted = self._afterwards.doubted(found, step, policy)
+            except CouldNotTell:
+                continue  # tried again as long as something is outstanding
+            if is_doubted:
+                self._append(found, DOUBTED, step.commit.id, step.commit.id, {"check": step.check})
+                doubted.append(step)
+        return doubted
 
     def _rewritten(self, found: Audit, seen: Seen) -> None:
         """Record that the head that was seen last is not on the line any more."""

@@ -10,6 +10,7 @@ from gate_server.store.ledger import Entry
 
 ALLOWED = 200
 DECIDED = {Outcome.PASS.value, Outcome.WARN.value, Outcome.FAIL.value}
+DOUBTED = "audit.doubted"  # by a policy that nobody vouches for: what was said until then counts no more
 JUDGES = {"hook", "audit"}  # whose asks are about a commit that there is
 
 
@@ -27,7 +28,10 @@ def step_of(commit: Commit, entries: Sequence[Entry]) -> Step:
     # A revert that took back less than all, or that nobody saw the end of, may be a state that never was: it
     # vouches for nothing, and is judged like any other.
     last: Entry | None = None
-    for entry in entries:
+    doubts = [number for number, entry in enumerate(entries) if entry.kind == DOUBTED]
+    for number, entry in enumerate(entries):
+        if doubts and (number < doubts[-1] or _by_hook(entry)):
+            continue
         # Anybody with the hook's token may have a commit judged again, when a waiver is over, or by another
         # policy: that does not turn what was let in, or judged by the audit, into something bad.
         if _decides(entry) and (last is None or not _is_bad(entry) or _is_bad(last) or not _by_hook(entry)):
@@ -59,7 +63,7 @@ def _decides(entry: Entry) -> bool:
 
 
 def _by_hook(entry: Entry) -> bool:
-    return bool(entry.content["kind"] == "hook")
+    return entry.kind == "ask.answered" and bool(entry.content["kind"] == "hook")
 
 
 def _is_bad(entry: Entry) -> bool:

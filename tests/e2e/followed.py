@@ -10,11 +10,14 @@ from gate_server.audit.automatic import AutomaticReverts
 from gate_server.audit.follow import Follows
 from gate_server.audit.line import Step
 from gate_server.audit.walk import Audit, audit
+from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
 from gate_server.checks.policies import KnownPolicies, keep_policy
+from gate_server.checks.service import CheckService
 from gate_server.model import (
     Evaluation,
     EvaluationTask,
+    Event,
     Format,
     Policy,
     Problem,
@@ -116,6 +119,18 @@ class Followed:
     def paths(self) -> set[str]:
         """Return what main holds."""
         return set(self.repository.contents("main"))
+
+    def judge_by_hook(self, commit: str) -> None:
+        """Have a commit judged as lakeFS's hook asks, by the policy of its base, and told."""
+        event = Event("pre-merge", self.repository.name, "main", "", "main", commit)
+        active = ActivePolicy(self._active(), self.store.policies, self._active)
+        service = CheckService(self.context.lakefs, self.store, active)
+        asked = service.ask_by_hook(event, "lakeFS")
+        self.judge()
+        assert asked.check is not None
+        check = self.store.checks.get(asked.check.id)
+        assert check is not None
+        service.answered(asked, check.verdict)
 
     def post_event(self, commit: str, outcome: str) -> None:
         """Record what the hook would answer about a commit to whoever has its token."""

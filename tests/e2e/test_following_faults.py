@@ -367,3 +367,68 @@ def test_a_revert_that_broke_off_after_it_was_made_is_known_by_its_content(
     swept = context.store.reverts.get(left.id)
     assert swept is not None
     assert (swept.state, swept.commit_id) == ("verified", made)
+
+
+IN_REPOSITORY = "expectations/gate.yaml"
+SUITE = """{"name": "suite", "expectations": [
+    {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}]}"""
+
+
+def policy_text(judges: str) -> str:
+    """Return a policy as a repository keeps it, of one rule."""
+    return (
+        "version: 1\non_unverified_fail: revert\nrules:\n"
+        f"  - {{name: all, paths: ['{judges}'], suite: suite, format: {{type: csv}}}}\n"
+    )
+
+
+@pytest.fixture
+def keeps_its_own(context: RevertContext, repo: Repository) -> Followed:
+    """Give a guarded main that holds its policy itself."""
+    files = {IN_REPOSITORY: policy_text("**.csv"), "expectations/suites/suite.json": SUITE}
+    repo.commit_files("main", files)
+    made = Followed(context, repo)
+    made.policy = policy_of(in_repository=IN_REPOSITORY)
+    made.look()
+    return made
+
+
+def test_a_policy_that_came_past_the_gate_lets_nothing_pass(keeps_its_own: Followed) -> None:
+    followed, lax = keeps_its_own, policy_text("nothing/**")
+    before = followed.repository.contents("main")
+    brought = followed.repository.commit_files("main", {IN_REPOSITORY: lax})["id"]
+    bad = followed.commit("bad.csv")
+    good = followed.commit("good.csv")
+    followed.look(2)
+    assert followed.states(brought, bad, good) == ["failing", "failing", "judged afterwards"]
+    followed.look(4)
+    assert followed.repository.contents("main") == {**before, "good.csv": b"x\n"}
+
+
+def test_what_was_judged_by_a_policy_that_came_past_the_gate_is_judged_again(keeps_its_own: Followed) -> None:
+    followed, lax = keeps_its_own, policy_text("nothing/**")
+    before = followed.repository.contents("main")
+    followed.repository.commit_files("main", {IN_REPOSITORY: lax})
+    bad = followed.commit("bad.csv")
+    followed.judge_by_hook(bad)
+    assert followed.states(bad) == ["judged"]
+    followed.look(2)
+    assert followed.states(bad) == ["failing"]
+    followed.judge_by_hook(bad)
+    assert followed.states(bad) == ["failing"], "whoever has the hook's token cannot help it"
+    followed.look(4)
+    assert followed.repository.contents("main") == before
+
+
+def test_a_policy_that_is_vouched_for_counts_also_above_bad_data(keeps_its_own: Followed) -> None:
+    """Bad data on the branch is no doubt about the policy, nor about one that came properly since."""
+    followed = keeps_its_own
+    bad = followed.commit("bad.csv", "shared.txt")
+    followed.commit("shared.txt", content="changed again\n")  # it cannot be undone alone
+    followed.look(3)
+    properly = followed.repository.commit_files("main", {IN_REPOSITORY: policy_text("other/**")})["id"]
+    followed.post_event(properly, "PASS")
+    after = followed.commit("bad-but-nobody-asks.csv")
+    followed.judge_by_hook(after)
+    followed.look(3)
+    assert followed.states(bad, properly, after) == ["failing", "judged", "judged"]
