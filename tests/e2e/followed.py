@@ -14,6 +14,7 @@ from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
 from gate_server.checks.policies import KnownPolicies, keep_policy
 from gate_server.checks.service import CheckService
+from gate_server.checks.watching import Watcher
 from gate_server.model import (
     Evaluation,
     EvaluationTask,
@@ -63,8 +64,9 @@ class Followed:
         self.policy = policy_of()
         self.installed = repository.head()
         self.install()
-        self.reverts = AutomaticReverts(context, most_an_hour=most_an_hour)
-        self._follows = Follows(context, self._active, self.reverts)
+        reverts = AutomaticReverts(context, most_an_hour=most_an_hour)
+        self.follow = Follows(context, self._active, reverts)
+        self.watch = Watcher(context.lakefs, self.store, self._active, evaluate, reverts.take_back_watched)
         policies = KnownPolicies(self.store.policies, lambda _: ())
         self._judge = Judge(context.lakefs, self.store, policies, evaluate, "1")
 
@@ -95,7 +97,7 @@ class Followed:
     def look(self, times: int = 1) -> None:
         """Look at the branches, and judge what that asks for."""
         for _ in range(times):
-            self._follows()
+            self.follow()
             self.judge()
 
     def steps(self, branch: str = "main") -> dict[str, Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import update
 
 from gate_server.audit import afterwards, automatic, follow
 from gate_server.audit.last_good import with_last_good
-from gate_server.model import Revert, Waiver
+from gate_server.model import Revert, Waiver, Watch
 from gate_server.reverts import RevertContext, apply_revert, plan_revert, sweep
 from gate_server.reverts.verify import EXPECTED_HEAD, EXPECTED_METARANGE, REVERT_ID
 from gate_server.store.pruning import prune
@@ -21,8 +22,9 @@ from gate_server.store.store import Store, open_store
 from gate_server.store.tables import reverts
 from gate_server.store.times import database_time
 from tests.contract.harness import Lakefs, Repository
+from tests.e2e.faults import BreakingTransport
 from tests.e2e.followed import ASKS, Followed, policy_of
-from tests.e2e.reverting import change
+from tests.e2e.reverting import change, context_of
 
 
 @pytest.fixture
@@ -432,3 +434,92 @@ def test_a_policy_that_is_vouched_for_counts_also_above_bad_data(keeps_its_own: 
     followed.judge_by_hook(after)
     followed.look(3)
     assert followed.states(bad, properly, after) == ["failing", "judged", "judged"]
+
+
+WATCHES = Watch("whole", on_fail="revert")
+
+
+@pytest.mark.parametrize("first", ["follow", "watch"])
+def test_a_watch_and_the_audit_at_once_make_one_revert(
+    followed: Followed, lakefs: Lakefs, store: Store, first: str
+) -> None:
+    """One of them comes in between any two calls to lakeFS of the other."""
+    followed.policy = policy_of(watch=(WATCHES,))
+    calls, other = count(), iter(())
+
+    def between(*_: object) -> None:
+        if next(calls) == at:
+            next(other, None)
+
+    interrupted = Followed(context_of(lakefs, store, on_call=between), followed.repository)
+    interrupted.policy = followed.policy
+    before, came_between = followed.repository.contents("main"), 0
+    followed.look(2)
+    for at in range(0, 60, 4):
+        followed.watch()
+        already, bad = len(followed.made()), followed.commit("bad.csv", content=f"{at}\n")
+        followed.look(2)  # it is known to be bad, and the next look takes it back
+        assert followed.states(bad) == ["failing"]
+        calls = count()
+        others = {"follow": followed.watch, "watch": followed.follow}[first]
+        other = (others() for _ in range(1))  # type: ignore[func-returns-value]
+        getattr(interrupted, first)()
+        came_between += next(other, "gone") == "gone"
+        followed.look(3)
+        followed.watch()
+        assert followed.repository.contents("main") == before, f"call {at}"
+        assert len(followed.made()) - already == 1, f"call {at}"
+        assert {item.state for item in followed.made()} == {"verified"}
+        assert followed.audit().is_verified
+        if next(calls) < at:
+            break
+    else:
+        pytest.fail("a look of 60 calls")
+    assert came_between > 3
+
+
+def test_a_watch_goes_on_trying_to_take_back_what_it_found(
+    followed: Followed, lakefs: Lakefs, store: Store, at_once: None
+) -> None:
+    followed.policy = policy_of(watch=(WATCHES,), on_unverified_fail="alert")
+    followed.watch()
+    bad = followed.commit("bad.csv")
+    breaking = Followed(
+        context_of(lakefs, store, transport=BreakingTransport(9, for_good=True)), followed.repository
+    )
+    breaking.policy = followed.policy
+    for _ in range(3):  # lakeFS is away, or the worker dies, once the look is recorded
+        breaking.watch()
+    assert followed.repository.head() == bad
+    followed.watch()
+    assert "bad.csv" not in followed.paths()
+
+
+def test_a_watch_goes_back_only_to_what_it_would_find_in_order_now(followed: Followed, at_once: None) -> None:
+    """Nobody's data goes because a rule is new."""
+    followed.policy = policy_of(replace(ASKS, paths=("other/**",)), watch=(WATCHES,))
+    followed.commit("bad-by-a-later-rule.csv")
+    followed.watch()
+    head = followed.commit("good.csv")
+    followed.policy = policy_of(watch=(WATCHES,), on_unverified_fail="alert")
+    followed.watch()
+    assert followed.repository.head() == head
+    assert followed.told(head)[0]["why"] == "no head was seen at which all was in order"
+
+
+def test_a_watch_that_failed_does_not_take_back_what_is_waived_since(
+    followed: Followed, context: RevertContext, at_once: None
+) -> None:
+    followed.policy = policy_of(watch=(WATCHES,), on_unverified_fail="alert")
+    followed.watch()
+    head = followed.commit("bad.csv")
+    began = Revert("d1", followed.repository.name, "main", head, head, "", "planned", "")
+    context.store.reverts.open(began, "gate-revert-d1", lease_s=60.0)  # another one keeps it from its work
+    followed.watch()
+    assert followed.repository.head() == head
+    context.store.reverts.close(replace(began, state="failed"))
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    terms = {"owner": "ann", "reason": "known", "expires": until, "made_by": "ann"}
+    context.store.waivers.make(followed.repository.name, "main", [("all", ["**"])], **terms)  # type: ignore[arg-type]
+    followed.watch()
+    assert followed.repository.head() == head
