@@ -5,7 +5,7 @@ Nothing is kept: neither a file nor more than a few blocks. What is not plain go
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -40,7 +40,7 @@ def scan_csv(
     first = next(begun, None)
     if not blocks.names:
         return None
-    sample = _text(first, blocks.names, blocks.names, fmt)
+    sample = _cut(first, blocks.names, blocks.names, fmt, {})
     columns = {name: plain_values.column_for(name, sample[name], fmt) for name in blocks.names}
     reading = _Reading(blocks, first, begun, columns, fmt)
     schema = {name: column.dtype for name, column in columns.items()}
@@ -151,17 +151,29 @@ class _Reading:
 
     def _frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
         """Cut up a block. Columns with types are converted even if nobody asked: they may not convert."""
+        types = {
+            name: column.dtype
+            for name, column in self._columns.items()
+            if column.is_cut_typed and not (block.quoted or block.spaced)
+        }
         typed = [name for name, column in self._columns.items() if not column.is_text]
-        wanted = [name for name in self._columns if name in {*names, *typed}] or list(self._columns)[:1]
-        text = _text(block, list(self._columns), wanted, self._fmt)
-        made = text.with_columns(
-            plain_values.convert(text[name], self._columns[name]).alias(name) for name in typed
+        wanted = {*names, *typed} or {*list(self._columns)[:1]}
+        cut = _cut(block, list(self._columns), wanted, self._fmt, types)
+        made = cut.with_columns(
+            plain_values.convert(cut[name], self._columns[name]) for name in typed if name not in types
         )
         return made.select(names)
 
 
-def _text(block: Block | None, names: Sequence[str], wanted: Sequence[str], fmt: Format) -> pl.DataFrame:
-    schema = dict.fromkeys(names, pl.String())
+def _cut(
+    block: Block | None,
+    names: Sequence[str],
+    wanted: Collection[str],
+    fmt: Format,
+    types: Mapping[str, pl.DataType],
+) -> pl.DataFrame:
+    """Return the columns that are wanted, those without a type as text."""
+    schema = {name: types.get(name, pl.String()) for name in names}
     if block is None:
         return pl.DataFrame(schema={name: schema[name] for name in wanted})
     try:

@@ -36,11 +36,15 @@ _Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records. ``quoted`` says whether there is a quote in them."""
+    """Whole records. ``quoted`` says whether there is a quote in them, ``spaced`` whether a space or tab.
+
+    A tab that parts fields does not count.
+    """
 
     content: bytes
     records: int
     quoted: bool
+    spaced: bool = False
 
 
 class PlainRecords:
@@ -105,10 +109,19 @@ class PlainRecords:
             group.append(block)
             size += len(block.content)
             if size >= GROUP_BYTES:
-                yield _together(group)
+                yield self._together(group)
                 group, size = [], 0
         if group:
-            yield _together(group)
+            yield self._together(group)
+
+    def _together(self, blocks: Sequence[Block]) -> Block:
+        content = b"".join(block.content for block in blocks)
+        return Block(
+            content,
+            sum(block.records for block in blocks),
+            quoted=any(block.quoted for block in blocks),
+            spaced=b" " in content or (b"\t" in content and self._delimiter != b"\t"),
+        )
 
     def _proven(self) -> Iterator[Block]:
         while self._buffer:
@@ -247,11 +260,6 @@ class PlainRecords:
                 self.lines.add(self._rows + record, self._line + int(starts[record]))
             self._line += int(starts[-1])
         self._rows += records
-
-
-def _together(blocks: Sequence[Block]) -> Block:
-    content = b"".join(block.content for block in blocks)
-    return Block(content, sum(block.records for block in blocks), any(block.quoted for block in blocks))
 
 
 def _check_quotes(quotes: _Mask, inside: _Mask, separators: _Mask, codes: _Codes) -> None:
