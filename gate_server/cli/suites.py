@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 
 from gate_server.app import check_suites, read_policy
+from gate_server.cli.drafting import draft_command, test_command
 from gate_server.cli.options import as_json
 from gate_server.cli.output import console, print_json, shown
 from gate_server.policy.document import PolicyErrors
@@ -87,6 +88,10 @@ def lint_command(policy: Path | None, as_json: bool) -> int:
     else:
         console.print(f"[green]✔[/] {path}: {rules} rules and their suites are fine")
     return PolicyErrors.exit_code if findings else 0
+
+
+command.add_command(draft_command)
+command.add_command(test_command)
 
 
 def _settings(policy: Path | None) -> Settings:

@@ -74,19 +74,23 @@ class RepositoryType(click.ParamType[str]):
 
 
 class URIType(click.ParamType[LakeFSURI]):
-    """A click type for the URI of a branch."""
+    """A click type for the URI of a branch, or of what lies on it."""
 
     name = "lakefs_uri"
+
+    def __init__(self, *, with_path: bool = False) -> None:
+        self._with_path = with_path
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LakeFSURI:
         """Parse, or say what is wrong."""
         if isinstance(value, LakeFSURI):
             return value
         try:
-            return parse(value)
+            return parse(value, with_path=self._with_path)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
 BRANCH = URIType()
+OBJECT = URIType(with_path=True)
 REPOSITORY = RepositoryType()

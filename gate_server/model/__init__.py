@@ -6,6 +6,7 @@ reaches back. All are frozen; pydantic's `TypeAdapter` turns them into JSON and 
 
 from gate_server.model.access import DEFAULT_DAYS, Principal, Role, Scope, Token
 from gate_server.model.codec import digest, dump, load
+from gate_server.model.drafts import Draft
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
 from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
@@ -61,6 +62,7 @@ __all__ = [
     "Commit",
     "Consequence",
     "DeclaredOutcome",
+    "Draft",
     "Enforcement",
     "Evaluation",
     "EvaluationTask",

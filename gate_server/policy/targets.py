@@ -76,17 +76,20 @@ def _parts(
     )
 
 
+def is_marker(item: StoredObject) -> bool:
+    """Whether `item` is one of the empty objects that tools leave in folders."""
+    name = item.path.rpartition("/")[2]
+    marks = name in ("", "_SUCCESS") or item.path.endswith("_$folder$") or name.startswith(("_", "."))
+    return item.identity.size_bytes == 0 and marks
+
+
 def passed_over(item: StoredObject, rule: Rule) -> bool:
     """Whether `item` is a marker, or hidden under a rule that skips hidden files.
 
     Readers such as Polars read hidden files, so those are judged unless the rule says otherwise.
     """
-    name = item.path.rpartition("/")[2]
-    if item.identity.size_bytes == 0 and (name in ("", "_SUCCESS") or item.path.endswith("_$folder$")):
-        return True
-    if name.startswith(("_", ".")):
-        return item.identity.size_bytes == 0 or rule.hidden == "skip"
-    return False
+    is_hidden = item.path.rpartition("/")[2].startswith(("_", "."))
+    return is_marker(item) or (is_hidden and rule.hidden == "skip")
 
 
 def _root_of(rule: Rule, path: str) -> str:

@@ -16,15 +16,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gate_server.engine.objects import DataObject
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.objects import open_object, read_range
-from gate_server.model import Evaluation, EvaluationTask, Format, Problem, StoredObject, Suite, dump
+from gate_server.model import (
+    Draft,
+    Evaluation,
+    EvaluationTask,
+    Format,
+    Limits,
+    Problem,
+    StoredObject,
+    Suite,
+    dump,
+)
 from gate_server.telemetry.requests import begin_request
 from gate_server.workers.parent import end_with_parent
 
@@ -40,7 +51,17 @@ class LintTask:
     parameters: Mapping[str, Any]
 
 
-Task = EvaluationTask | LintTask
+@dataclass(frozen=True)
+class DraftTask:
+    """Objects, of one table, that a suite is to be drafted from."""
+
+    name: str
+    objects: tuple[StoredObject, ...]
+    format: Format
+    limits: Limits = field(default_factory=Limits)
+
+
+Task = EvaluationTask | LintTask | DraftTask
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,7 @@ def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
         if isinstance(task, LintTask):
             content = _lint(task)
         elif source is not None and lakefs is not None:
-            content = dump(_evaluate(task, source.repository, lakefs))
+            content = dump(_read(task, source.repository, lakefs))
         else:
             raise CouldNotTell("this child was started without a lakeFS")
         temporary = Path(folder) / "answer.tmp"
@@ -134,27 +155,16 @@ def _connect(source: Source, folder: str) -> LakeFS:
     )
 
 
+def _read(task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS) -> Evaluation | Draft:
+    if isinstance(task, DraftTask):
+        return _draft(task, repository, lakefs)
+    return _evaluate(task, repository, lakefs)
+
+
 def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluation:
     from gate_server.engine.evaluate import evaluate
-    from gate_server.engine.objects import DataObject
 
-    def readable(items: Sequence[StoredObject]) -> list[DataObject]:
-        return [
-            DataObject(
-                path=item.path,
-                size_bytes=item.identity.size_bytes,
-                checksum=item.identity.checksum,
-                open=partial(open_object, lakefs, repository, item.commit_id, item.path),
-                read_range=ranges(item),
-            )
-            for item in items
-        ]
-
-    def ranges(item: StoredObject) -> Callable[[int, int], bytes | None] | None:
-        if item.identity.linked:  # its checksum is what somebody claims: it is compared, always
-            return None
-        return partial(read_range, lakefs, repository, item.commit_id, item.path, item.identity.size_bytes)
-
+    readable = partial(_readable, lakefs, repository)
     rule, obligation = task.rule, task.obligation
     evaluation: Evaluation = evaluate(
         task.suite,
@@ -166,6 +176,31 @@ def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluati
         obligation.committed_at,
     )
     return evaluation
+
+
+def _draft(task: DraftTask, repository: str, lakefs: LakeFS) -> Draft:
+    from gate_server.engine.drafting import draft
+
+    found: Draft = draft(task.name, _readable(lakefs, repository, task.objects), task.format, task.limits)
+    return found
+
+
+def _readable(lakefs: LakeFS, repository: str, items: Sequence[StoredObject]) -> list[DataObject]:
+    def ranges(item: StoredObject) -> Callable[[int, int], bytes | None] | None:
+        if item.identity.linked:  # its checksum is what somebody claims: it is compared, always
+            return None
+        return partial(read_range, lakefs, repository, item.commit_id, item.path, item.identity.size_bytes)
+
+    return [
+        DataObject(
+            path=item.path,
+            size_bytes=item.identity.size_bytes,
+            checksum=item.identity.checksum,
+            open=partial(open_object, lakefs, repository, item.commit_id, item.path),
+            read_range=ranges(item),
+        )
+        for item in items
+    ]
 
 
 def failed(code: str, message: str, hint: str = "") -> Evaluation:

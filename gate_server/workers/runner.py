@@ -27,10 +27,11 @@ from pydantic import ValidationError
 
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
-from gate_server.model import Evaluation, EvaluationTask, Limits, Problem, load
+from gate_server.model import Draft, Evaluation, EvaluationTask, Limits, Problem, load
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import request_id
 from gate_server.workers.child import (
+    DraftTask,
     LintTask,
     Source,
     Task,
@@ -78,9 +79,7 @@ class Runner:
 
         ``error`` where the child overran a limit of the run, or died; the rest goes on in a fresh one.
         """
-        if self._lakefs is None:
-            raise CouldNotTell("this runner was made without a lakeFS")
-        source = Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s, request_id())
+        source = self._source(repository)
         found: list[Evaluation] = []
         while len(found) < len(tasks):
             go_on()
@@ -98,6 +97,18 @@ class Runner:
         if len(answers) < len(tasks):
             raise fault or LimitOfRun("the process that looks at the suites gave no answer")
         return [[load(Problem, item) for item in answer] for answer in answers]
+
+    def draft(self, repository: str, task: DraftTask) -> Draft:
+        """Return what was drafted; raises `LimitOfRun` when the child overran a limit of the run, or died."""
+        answers, fault = self._run([task], self._source(repository))
+        if not answers:
+            raise fault or LimitOfRun("the process that read the data gave no answer")
+        return load(Draft, answers[0])
+
+    def _source(self, repository: str) -> Source:
+        if self._lakefs is None:
+            raise CouldNotTell("this runner was made without a lakeFS")
+        return Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s, request_id())
 
     @traces.span("child")
     def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
@@ -174,7 +185,9 @@ def _ensure_forkserver() -> None:
 
 
 def _limits(task: Task) -> Limits:
-    return LINT_LIMITS if isinstance(task, LintTask) else task.rule.limits
+    if isinstance(task, EvaluationTask):
+        return task.rule.limits
+    return LINT_LIMITS if isinstance(task, LintTask) else task.limits
 
 
 def _memory_bytes(pid: int | None) -> int:
@@ -227,7 +240,7 @@ def _tell_tasks(folder: Path, tasks: Sequence[Task]) -> None:
             return
         began_s, done = begun(folder, number).stat().st_mtime, answer(folder, number)
         duration_s = (done.stat().st_mtime if done.exists() else time.time()) - began_s
-        rule = "" if isinstance(task, LintTask) else task.rule.name
+        rule = task.rule.name if isinstance(task, EvaluationTask) else ""
         traces.told("task", began_s, duration_s, failed=not done.exists(), rule=rule)
 
 
