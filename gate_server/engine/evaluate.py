@@ -10,15 +10,17 @@ from typing import Any
 from gate_server.engine.comparison import Beside
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
-from gate_server.engine.native import passing as native
-from gate_server.engine.native.frames import frame_of
+from gate_server.engine.native import passing
+from gate_server.engine.native.passing import columns_needed
 from gate_server.engine.objects import DataObject
-from gate_server.engine.questions import interpret
+from gate_server.engine.questions import Asked, interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.opening import in_memory, open_scan, scan_table
+from gate_server.engine.readers.scan import NotPlain
 from gate_server.engine.readers.source import MD5
 from gate_server.engine.readers.table import read_table
 from gate_server.engine.run import Unanswered
-from gate_server.model import Evaluation, Format, Limits, Problem, Suite
+from gate_server.model import AGE_AT_COMMIT, COMPARING, Evaluation, Format, Limits, Problem, Result, Suite
 
 
 def evaluate(
@@ -108,14 +110,65 @@ def _evaluate(
         return Evaluation("error", problem=problems[0])
     if not objects:
         return _error("no_objects", "there is nothing to judge", "")
+    try:
+        return _by_scan(asked, objects, fmt, allowance, beside)
+    except NotPlain as why:
+        evaluation = _by_table(asked, objects, fmt, allowance.afresh(), beside)
+        return replace(evaluation, read_in_full=str(why))
+
+
+def _by_scan(
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    beside: Callable[[], Beside],
+) -> Evaluation:
+    """Judge what is plain in one pass over the columns needed; raises `NotPlain` if it is not."""
+    if any(one.type in COMPARING or one.type == AGE_AT_COMMIT for one in asked):
+        raise NotPlain("it is compared with the destination")
+    scan = open_scan(objects, fmt, {name for one in asked for name in columns_needed(one)}, allowance)
+    if scan is None:
+        return Evaluation("answered", rows=0)
+    passed = passing.run(asked, scan)
+    results = dict(passed.results)
+    if passed.left:
+        needed = sorted({name for one in passed.left for name in columns_needed(one)})
+        table = scan_table(scan, needed)
+        judgement = Judgement(table, beside(), scan.schema.names)
+        results |= {result.number: result for result in judgement.judge(passed.left)}
+    return _answered(asked, results, passed.located.rows, scan.schema.names)
+
+
+def _by_table(
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    beside: Callable[[], Beside],
+) -> Evaluation:
+    """Judge the whole table in memory."""
     table = read_table(objects, fmt, allowance)
     if table is None:
         return Evaluation("answered", rows=0)
-    found = tuple(table.data.column_names)
-    done, left = native.run(asked, table.data.schema, frame_of(table.data)).told(table.located)
+    results: dict[int, Result] = {}
+    left = tuple(asked)
+    try:
+        passed = passing.run(asked, in_memory(table))
+        results, left = dict(passed.results), passed.left
+    except NotPlain:
+        pass  # Great Expectations answers all of them
     if left:
-        done |= {result.number: result for result in Judgement(table, beside()).judge(left)}
-    answers = [done[number] for number in sorted(done)]
-    if [result.number for result in answers] != list(range(len(suite.content["expectations"]))):
+        judgement = Judgement(table, beside())
+        results |= {result.number: result for result in judgement.judge(left)}
+    return _answered(asked, results, table.data.num_rows, table.data.column_names)
+
+
+def _answered(
+    asked: Sequence[Asked], found: Mapping[int, Result], rows: int, columns: Sequence[str]
+) -> Evaluation:
+    if sorted(found) != [one.number for one in asked]:
         raise Unanswered("not every expectation has its result")
-    return Evaluation("answered", tuple(answers), rows=table.data.num_rows, columns=found)
+    return Evaluation(
+        "answered", tuple(found[one.number] for one in asked), rows=rows, columns=tuple(columns)
+    )

@@ -36,12 +36,20 @@ class Judgement:
     Each expectation gets a frame of only the columns it needs: Great Expectations copies whole frames again
     and again. Their names are neutral in it: it finds columns whatever their case and quotes, so that `a`
     would be answered from `A`.
+
+    Parameters
+    ----------
+    names
+        All columns of the objects, where `table` holds only those that are asked about.
     """
 
-    def __init__(self, table: Table, beside: Beside | None = None) -> None:
+    def __init__(
+        self, table: Table, beside: Beside | None = None, names: Sequence[str] | None = None
+    ) -> None:
         self._table = table
         self._beside = beside or Beside()
         self._columns: dict[str, Column] = columns_of(table.data.schema)
+        self._names = tuple(self._columns) if names is None else tuple(names)
         self._whole = table.frame()
         self._selected: dict[conditions.Condition, pd.DataFrame] = {}
 
@@ -77,7 +85,7 @@ class Judgement:
         needed = (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
         absent = [name for name in dict.fromkeys(needed) if name not in self._columns]
         if absent:
-            return results.missing(one, absent, tuple(self._columns))
+            return results.missing(one, absent, self._names)
         if one.type in COMPARING or one.type == AGE_AT_COMMIT:
             return compare(one, self._table, self._beside)
         question = Question(one.number, one.type, one.kwargs)
@@ -165,7 +173,7 @@ class Judgement:
     def _answered(self, one: Asked, answer: Answer) -> Result:
         if answer.exception:
             raise Unanswered(f"{one.type} could not be answered ({answer.exception})")
-        return results.answered(one, answer, self._table.located, tuple(self._columns))
+        return results.answered(one, answer, self._table.located, self._names)
 
 
 def _neutral(place: int) -> str:

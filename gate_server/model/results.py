@@ -82,7 +82,8 @@ class Problem:
 class Evaluation:
     """The results of one obligation; immutable.
 
-    ``bytes_read`` is what came from the store, of ``objects_read`` objects.
+    ``bytes_read`` is what came from the store, of ``objects_read`` objects. ``read_in_full`` says why all of
+    it was read into memory, where it was.
 
     ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
     tell, never cached).
@@ -95,6 +96,7 @@ class Evaluation:
     columns: tuple[str, ...] = ()
     bytes_read: int = 0
     objects_read: int = 0
+    read_in_full: str = ""
     duration_s: float = 0.0
 
     @property

@@ -19,6 +19,8 @@ from gate_server.engine.native.ask import (
     ROWS,
     Ask,
     Compiled,
+    Derived,
+    Facts,
     NotNative,
     Query,
     count,
@@ -28,14 +30,14 @@ from gate_server.engine.native.frames import as_pandas_has_it, beyond
 from gate_server.engine.native.offered import NATIVE
 from gate_server.engine.native.selecting import selected
 from gate_server.engine.questions import Asked
-from gate_server.engine.readers.scan import Located
+from gate_server.engine.readers.scan import Located, NotPlain, Scan
 from gate_server.engine.run import Question, build, verdict_of
 from gate_server.model import Result
 
 PASS = "pass"  # noqa: S105 - no password
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """One expectation's part in the pass. ``unfit``: its values are of a type that cannot satisfy it."""
 
@@ -47,69 +49,49 @@ class _Part:
 
 @dataclass(frozen=True)
 class Passed:
-    """What the pass found, not yet told."""
-
-    parts: tuple[_Part, ...]
-    facts: Mapping[int, Mapping[str, Any]]
-    absent: Mapping[int, Result]
-    left: tuple[Asked, ...]
-    names: tuple[str, ...]
-    rows: int
-
-    def told(self, located: Located) -> tuple[dict[int, Result], list[Asked]]:
-        """Return the results by number, and what is left for Great Expectations.
-
-        Parameters
-        ----------
-        located
-            Where the rows come from.
-        """
-        done = dict(self.absent)
-        left = list(self.left)
-        for part in self.parts:
-            try:
-                done[part.asked.number] = self._result(part, located)
-            except NotNative:
-                left.append(part.asked)
-        return done, left
-
-    def _result(self, part: _Part, located: Located) -> Result:
-        one, facts = part.asked, self.facts[part.asked.number]
-        rows = facts[ROWS]
-        no_values = bool(one.columns) and not any(facts[present(place)] for place in range(len(one.columns)))
-        if one.offer.kind == "map" and (not rows or (no_values and not one.offer.looks_at_nulls)):
-            return results.nothing_seen(one, rows)
-        if part.unfit and not no_values:
-            return results.own(one, success=False, message=part.unfit)
-        if no_values and one.offer.kind != "map":
-            raise NotNative("no values: Great Expectations says what that means")
-        answer = verdict_of(part.question, part.compiled.metrics(facts))
-        return results.answered(one, answer, located, self.names, PASS)
-
-
-def run(asked: Sequence[Asked], schema: pa.Schema, frame: pl.LazyFrame) -> Passed:
-    """Read the frame once, and again only for rows that fail.
+    """What the pass found.
 
     Parameters
     ----------
-    schema
-        Of the whole table.
-    frame
-        Of it, the columns that `asked` needs and Polars can hold; an expectation on another one is left.
+    results
+        By number.
+    left
+        What Great Expectations has to answer.
+    located
+        Where the rows come from.
     """
+
+    results: Mapping[int, Result]
+    left: tuple[Asked, ...]
+    located: Located
+
+
+def run(asked: Sequence[Asked], scan: Scan) -> Passed:
+    """Read the scan once, and again only for rows that fail.
+
+    Parameters
+    ----------
+    scan
+        Its frame holds the columns that `asked` needs and Polars can hold; an expectation on another one is
+        left.
+
+    Raises
+    ------
+    NotPlain, ReadFailure
+        What was read is not what the objects hold.
+    """
+    schema = scan.schema
     columns = columns_of(schema)
-    held = frame.collect_schema()
-    data: nw.LazyFrame[Any] = nw.from_native(as_pandas_has_it(frame))
+    held = scan.frame.collect_schema()
     parts: list[_Part] = []
-    absent: dict[int, Result] = {}
+    done: dict[int, Result] = {}
     left: list[Asked] = []
     wanted: dict[str, nw.Expr] = {}
-    needed_of: dict[int, tuple[str, ...]] = {}
     for one in asked:
-        needed = (*one.columns, *(conditions.columns_read(one.condition) if one.condition else ()))
-        gone = [name for name in dict.fromkeys(needed) if name not in columns]
+        needed = columns_needed(one)
+        gone = [name for name in needed if name not in columns]
         if gone:
-            absent[one.number] = results.missing(one, gone, tuple(columns))
+            done[one.number] = results.missing(one, gone, tuple(columns))
             continue
         try:
             if not set(needed) <= set(held):
@@ -119,27 +101,46 @@ def run(asked: Sequence[Asked], schema: pa.Schema, frame: pl.LazyFrame) -> Passe
             left.append(one)
             continue
         except Unfit as unfit:  # of the row condition: whatever the rows are
-            absent[one.number] = results.own(one, success=False, message=str(unfit))
+            done[one.number] = results.own(one, success=False, message=str(unfit))
             continue
         parts.append(part)
-        needed_of[one.number] = needed
         wanted |= {f"{one.number} {name}": expression for name, expression in facts.items()}
-    data = _derive(data, parts)
+    derived = {name: one for part in parts for name, one in part.compiled.derived.items()}
     moments = [name for name, kind in held.items() if kind.is_temporal()]
-    found = _collected(data, wanted | {beyond(name): count(nw.col(beyond(name))) for name in moments})
-    broken = {name for name in moments if found[beyond(name)]}
-    left += [part.asked for part in parts if broken & set(needed_of[part.asked.number])]
-    parts = [part for part in parts if not broken & set(needed_of[part.asked.number])]
+    found, located = _read(
+        scan,
+        derived,
+        lambda data: data.select(
+            nw.len().alias(ROWS),
+            *(one.alias(name) for name, one in wanted.items()),
+            *(count(nw.col(beyond(name))).alias(beyond(name)) for name in moments),
+        ),
+    )
+    (row,) = found.to_dicts()
+    broken = {name for name in moments if row[beyond(name)]}
+    left += [part.asked for part in parts if broken & set(columns_needed(part.asked))]
+    parts = [part for part in parts if not broken & set(columns_needed(part.asked))]
     facts_of = {
-        part.asked.number: {
-            name.partition(" ")[2]: value
-            for name, value in found.items()
-            if name.startswith(f"{part.asked.number} ")
+        part: {
+            name.removeprefix(_own(part)): value for name, value in row.items() if name.startswith(_own(part))
         }
         for part in parts
     }
-    _follow(data, parts, facts_of)
-    return Passed(tuple(parts), facts_of, absent, tuple(left), tuple(schema.names), found[ROWS])
+    _look_up_rows(scan, derived, facts_of)
+    for part, known in facts_of.items():
+        for name, query in part.compiled.queries(known).items():
+            known[name] = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
+        try:
+            done[part.asked.number] = _result(part, known, located, schema.names)
+        except NotNative:
+            left.append(part.asked)
+    return Passed(done, tuple(left), located)
+
+
+def columns_needed(one: Asked) -> tuple[str, ...]:
+    """Return the columns that an expectation and its row condition read."""
+    read = conditions.columns_read(one.condition) if one.condition else ()
+    return tuple(dict.fromkeys((*one.columns, *read)))
 
 
 def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
@@ -176,44 +177,69 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
     return _Part(one, question, compiled), {**facts, **compiled.facts}
 
 
-def _derive(data: nw.LazyFrame[Any], parts: Sequence[_Part]) -> nw.LazyFrame[Any]:
-    derived = {name: one for part in parts for name, one in part.compiled.derived.items()}
-    if not derived:
-        return data
-    made_of = data.with_columns(**{name: one.values for name, one in derived.items()}).to_native()
-    made: pl.LazyFrame = made_of.with_columns(
-        **{name: one.native(pl.col(name)) for name, one in derived.items()}
-    )
-    return nw.from_native(made)
+def _result(part: _Part, facts: Facts, located: Located, names: Sequence[str]) -> Result:
+    one = part.asked
+    rows = facts[ROWS]
+    no_values = bool(one.columns) and not any(facts[present(place)] for place in range(len(one.columns)))
+    if one.offer.kind == "map" and (not rows or (no_values and not one.offer.looks_at_nulls)):
+        return results.nothing_seen(one, rows)
+    if part.unfit and not no_values:
+        return results.own(one, success=False, message=part.unfit)
+    if no_values and one.offer.kind != "map":
+        raise NotNative("no values: Great Expectations says what that means")
+    answer = verdict_of(part.question, part.compiled.metrics(facts))
+    return results.answered(one, answer, located, tuple(names), PASS)
 
 
-def _collected(data: nw.LazyFrame[Any], wanted: Mapping[str, nw.Expr]) -> dict[str, Any]:
-    """Return all facts from one read, and the number of rows."""
-    fused = data.select(nw.len().alias(ROWS), *(one.alias(name) for name, one in wanted.items()))
-    return fused.to_native().collect(engine="streaming").row(0, named=True)  # type: ignore[no-any-return]
+def _own(part: _Part) -> str:
+    return f"{part.asked.number} "
 
 
-def _follow(data: nw.LazyFrame[Any], parts: Sequence[_Part], facts: Mapping[int, dict[str, Any]]) -> None:
-    """Look up what the facts leave open, all of it together."""
-    asked: list[tuple[int, str, pl.LazyFrame]] = []
-    numbered = nw.from_native(data.to_native().with_row_index(ROW))
+def _look_up_rows(
+    scan: Scan, derived: Mapping[str, Derived], facts_of: Mapping[_Part, dict[str, Any]]
+) -> None:
+    """Add the first rows that fail to the facts of each expectation that has some, all in one more read."""
+    failing = {
+        _own(part): (part.compiled.unexpected, known)
+        for part, known in facts_of.items()
+        if part.compiled.unexpected is not None and known["unexpected"]
+    }
+    if not failing:
+        return
 
-    def ask(number: int, name: str, query: Query) -> None:
-        asked.append((number, name, query(numbered).to_native()))
+    def query(data: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        marked = data.select(
+            ROW, *(mask.alias(name) for name, (mask, _) in failing.items() if mask is not None)
+        )
+        rows = [pl.col(ROW).filter(pl.col(name)).head(FIRST_ROWS).implode().alias(name) for name in failing]
+        found: nw.LazyFrame[Any] = nw.from_native(marked.to_native().select(rows))
+        return found
 
-    for part in parts:
-        number = part.asked.number
-        for name, query in part.compiled.queries(facts[number]).items():
-            ask(number, name, query)
-        failing = part.compiled.unexpected
-        if failing is not None and facts[number]["unexpected"]:
-            ask(number, "unexpected_rows", _first(failing))
-    for (number, name, _), answer in zip(
-        asked, pl.collect_all([query for *_, query in asked], engine="streaming"), strict=True
-    ):
-        told = answer.to_dicts()
-        facts[number][name] = [row[ROW] for row in told] if name == "unexpected_rows" else told
+    (found,) = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
+    for name, (_, known) in failing.items():
+        known["unexpected_rows"] = found[name]
 
 
-def _first(failing: nw.Expr) -> Query:
-    return lambda frame: frame.filter(failing).select(ROW).sort(ROW).head(FIRST_ROWS)
+def _again(scan: Scan) -> Scan:
+    return scan.again() if scan.again else scan
+
+
+def _numbered(query: Query) -> Query:
+    """Return the query on a frame that has `ROW`."""
+    return lambda data: query(nw.from_native(data.to_native().with_row_index(ROW)))
+
+
+def _read(scan: Scan, derived: Mapping[str, Derived], query: Query) -> tuple[pl.DataFrame, Located]:
+    """Return the answer to a query on the scan, verified.
+
+    The query finds the columns as `as_pandas_has_it` makes them, and those that are `derived` of them.
+    """
+    try:
+        data: nw.LazyFrame[Any] = nw.from_native(as_pandas_has_it(scan.frame))
+        made_of = data.with_columns(**{name: one.values for name, one in derived.items()}).to_native()
+        made = made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
+        found = query(nw.from_native(made)).to_native().collect(engine="streaming")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        scan.verify()
+        raise NotPlain(f"Polars could not do it ({type(error).__name__})") from error
+    return found, scan.verify()

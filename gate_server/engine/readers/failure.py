@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from gate_server.model import Limits, Problem
@@ -38,6 +39,12 @@ class ReadFailure(Exception):
         return Problem(self.code, self.message, self.hint, self.path or path, self.line, self.offset_bytes)
 
 
+@dataclass
+class _Tally:
+    read_bytes: int = 0
+    paths: set[str] = field(default_factory=set)
+
+
 class Allowance:
     """What is left of the limits of the data, over all objects of one obligation, and what was read of them.
 
@@ -48,25 +55,39 @@ class Allowance:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.stored_bytes = 0
-        self.read_bytes = 0
-        self._opened: set[str] = set()
         self.decompressed_bytes = 0
         self.rows = 0
+        self._tally = _Tally()
+
+    def afresh(self) -> Allowance:
+        """Return the whole limits again, for another reading; what was read is counted together."""
+        other = Allowance(self.limits)
+        other._tally = self._tally
+        return other
+
+    @property
+    def read_bytes(self) -> int:
+        """How many bytes were read, of all readings."""
+        return self._tally.read_bytes
+
+    @read_bytes.setter
+    def read_bytes(self, count: int) -> None:
+        self._tally.read_bytes = count
+
+    @property
+    def objects_read(self) -> int:
+        """Of how many objects bytes were read."""
+        return len(self._tally.paths)
+
+    def opened(self, path: str) -> None:
+        """Count an object as read, once."""
+        self._tally.paths.add(path)
 
     def take_bytes(self, count: int) -> None:
         """Count the length of an object."""
         self.stored_bytes += count
         if self.stored_bytes > self.limits.size_bytes:
             self._exceeded("size_bytes", self.limits.size_bytes, "bytes")
-
-    @property
-    def objects_read(self) -> int:
-        """Of how many objects bytes were read."""
-        return len(self._opened)
-
-    def opened(self, path: str) -> None:
-        """Count an object as read, once."""
-        self._opened.add(path)
 
     def take_decompressed(self, count: int) -> None:
         """Count bytes after decompression."""

@@ -48,7 +48,15 @@ def scan_csv(
         schema=pa.schema([(name, column.arrow) for name, column in columns.items()]),
         frame=register_io_source(reading.frames, schema=schema, is_pure=True),
         verify=reading.verify,
+        again=lambda: _again(objects, fmt, allowance, block_bytes),
     )
+
+
+def _again(objects: Sequence[DataObject], fmt: Format, allowance: Allowance, block_bytes: int) -> Scan:
+    scan = scan_csv(objects, fmt, allowance.afresh(), block_bytes=block_bytes)
+    if scan is None:
+        raise NotPlain("it holds nothing any more")
+    return scan
 
 
 class _Blocks:

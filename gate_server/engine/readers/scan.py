@@ -60,8 +60,11 @@ class Scan:
     verify
         To be called once the frame was read. Returns where its rows come from; raises `NotPlain` or
         `ReadFailure` when what was read is not what the objects hold: then no answer from it counts.
+    again
+        Returns the same table, to be read once more; None where the frame may be read repeatedly.
     """
 
     schema: pa.Schema
     frame: pl.LazyFrame
     verify: Callable[[], Located]
+    again: Callable[[], Scan] | None = None

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.native import passing
-from gate_server.engine.native.frames import frame_of
 from gate_server.engine.questions import Asked, interpret
+from gate_server.engine.readers.opening import in_memory
 from gate_server.engine.readers.scan import Part
 from gate_server.engine.readers.table import Table
 from gate_server.engine.run import Unanswered
@@ -88,8 +88,7 @@ def by_great_expectations(table: pa.Table, asked: Sequence[Asked]) -> dict[int, 
 
 def by_the_pass(table: pa.Table, asked: Sequence[Asked]) -> dict[int, Result]:
     """Return the results of the pass, as if Great Expectations had given them; none for what it leaves."""
-    located = Table(table, (Part("x.parquet", 0),)).located
-    done, _ = passing.run(asked, table.schema, frame_of(table)).told(located)
+    done = passing.run(asked, in_memory(Table(table, (Part("x.parquet", 0),)))).results
     return {
         number: replace(result, answered_from="great_expectations")
         if result.answered_from == passing.PASS

@@ -327,7 +327,7 @@ def test_any_other_exception_is_an_error_without_its_text(
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a secret value")
 
-    monkeypatch.setattr("gate_server.engine.evaluate.read_table", fail)
+    monkeypatch.setattr("gate_server.engine.evaluate.open_scan", fail)
     evaluation = judge(b"qty\n1\n", NOT_NULL, fmt=TYPED)
     assert evaluation.status == "error"
     assert evaluation.problem == Problem("engine", "the evaluation failed (RuntimeError)", path="data.csv")
