@@ -10,6 +10,9 @@ READER_VERSION = 6
 ENGINE_VERSION = "; ".join(
     [
         f"engine {READER_VERSION}",
-        *(f"{name} {version(name)}" for name in ("great-expectations", "pandas", "pyarrow")),
+        *(
+            f"{name} {version(name)}"
+            for name in ("great-expectations", "narwhals", "pandas", "polars", "pyarrow")
+        ),
     ]
 )
