@@ -235,10 +235,12 @@ def _read(scan: Scan, derived: Mapping[str, Derived], query: Query) -> tuple[pl.
     The query finds the columns as `as_pandas_has_it` makes them, and those that are `derived` of them.
     """
     try:
-        data: nw.LazyFrame[Any] = nw.from_native(as_pandas_has_it(scan.frame))
-        made_of = data.with_columns(**{name: one.values for name, one in derived.items()}).to_native()
-        made = made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
-        found = query(nw.from_native(made)).to_native().collect(engine="streaming")
+        frame = as_pandas_has_it(scan.frame)
+        if derived:
+            values = {name: one.values for name, one in derived.items()}
+            made_of = nw.from_native(frame).with_columns(**values).to_native()
+            frame = made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
+        found = query(nw.from_native(frame)).to_native().collect(engine="streaming")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         scan.verify()
         raise NotPlain(f"Polars could not do it ({type(error).__name__})") from error
