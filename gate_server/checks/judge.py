@@ -91,7 +91,7 @@ class Judge:
         self._engine_version = engine_version
         self._lends = lends
         self._commits = Commits(lakefs)
-        listings = Listings(lakefs)
+        self._listings = listings = Listings(lakefs)
         self._listings = listings
         self._changes = ChangeFinder(lakefs, self._commits, listings, covering_prefixes(GATE_FILES))
         self._in_repository = RepositoryPolicies(lakefs, listings, store.policies)
@@ -198,7 +198,9 @@ class Judge:
         reverts = self._store.reverts.verified(repository, destination)
         if candidate.source is None or not reverts:
             return ()
-        found = taken_back(self._commits, repository, candidate.base, candidate.source, reverts)
+        found = taken_back(
+            self._commits, self._listings, repository, candidate.base, candidate.source, reverts
+        )
         if found is None:
             return ()
         source = f"lakefs://{repository}/{source_name or candidate.source.id}"

@@ -61,7 +61,12 @@ def reapply(
     head, tip = commits.head(repository, destination), commits.get(repository, source)
     _refuse_uncommitted(context, branches, repository, source)
     found = taken_back(
-        commits, repository, head, tip, context.store.reverts.verified(repository, destination)
+        commits,
+        context.listings,
+        repository,
+        head,
+        tip,
+        context.store.reverts.verified(repository, destination),
     )
     if found is None:
         raise Conflict(

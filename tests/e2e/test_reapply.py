@@ -147,10 +147,34 @@ def test_one_merge_that_was_undone_alone_and_what_undoes_that(reverted: Reverted
     assert {path for path in found if not path.startswith("_")} == {NAME, "new.txt", "other.txt"}
 
 
-def test_what_some_paths_were_put_back_of_is_merged_as_before(reverted: Reverted) -> None:
+def test_what_some_paths_were_put_back_of_is_partly_reverted_too(reverted: Reverted) -> None:
+    reverted.put_back(undo=reverted.revert["id"])
+    elsewhere = reverted.put_back(reverted.before, paths=["old.txt"])
+    reverted.more(new_dot_txt=b"2")
+    verdict, summary = reverted.judged()
+    assert (verdict, elsewhere["id"] in summary) == ("FAIL", True)
+    made = reverted.reapplied()
+    assert made["revert"] == elsewhere["id"]
+    assert reverted.judged(made["branch"])[0] in ("PASS", "WARN")
+    # Who put it back may change his mind, or more may be put back.
+    reverted.put_back(undo=elsewhere["id"])
+    assert reverted.judged()[0] == "PASS"
+    both = reverted.put_back(reverted.before, paths=["old.txt", NAME])
+    verdict, summary = reverted.judged()
+    assert (verdict, both["id"] in summary) == ("FAIL", True)
+    reverted.merge(made["branch"])
+    found = reverted.world.contents("main")
+    assert {path for path in found if not path.startswith("_")} == {NAME, "new.txt"}
+
+
+def test_paths_that_main_changed_since_they_were_put_back_are_merged_as_ever(reverted: Reverted) -> None:
     reverted.put_back(undo=reverted.revert["id"])
     reverted.put_back(reverted.before, paths=["old.txt"])
     reverted.more(new_dot_txt=b"2")
+    assert reverted.judged()[0] == "FAIL"
+    reverted.world.branch("other", old_dot_txt=b"2", unmerged_dot_txt=b"3")
+    reverted.merge("other")
+    reverted.put_back(reverted.before, paths=["unmerged.txt"])  # what `work` never had
     assert reverted.judged()[0] == "PASS"
 
 
