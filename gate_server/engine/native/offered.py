@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gate_server.engine.native import extremes, lengths, order, parsing, patterns, tables, unique, values
+from gate_server.engine.native import (
+    extremes,
+    lengths,
+    order,
+    parsing,
+    patterns,
+    records,
+    tables,
+    unique,
+    values,
+)
 from gate_server.engine.native.ask import Ask, Compiled
 
 NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
@@ -31,6 +41,12 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_column_values_to_be_json_parseable": parsing.json_parseable,
     "expect_column_values_to_be_increasing": order.increasing,
     "expect_column_values_to_be_decreasing": order.decreasing,
+    "expect_column_pair_values_to_be_equal": records.pair_equal,
+    "expect_column_pair_values_a_to_be_greater_than_b": records.pair_greater,
+    "expect_column_pair_values_to_be_in_set": records.pair_in_set,
+    "expect_multicolumn_sum_to_equal": records.sum_equal,
+    "expect_multicolumn_values_to_be_equal": records.values_equal,
+    "expect_select_column_values_to_be_unique_within_record": records.values_unique,
     "expect_column_min_to_be_between": extremes.lowest,
     "expect_column_max_to_be_between": extremes.highest,
 }

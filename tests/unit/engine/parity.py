@@ -55,6 +55,10 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
 }
 
 
+# Others of the same kind, to compare with.
+VALUES |= {f"{name}2": VALUES[name] for name in ("i", "f", "b", "d", "t")}
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
     """Return a table of a column of each kind, each with nulls, some of them with nothing else."""

@@ -20,6 +20,7 @@ SETS: dict[str, st.SearchStrategy[Any]] = {
     **BOUNDS,
     "s": TEXTS,
     "b": st.booleans(),
+    "p": TEXTS,
 }
 
 
