@@ -106,7 +106,8 @@ class Compiled:
         Which rows fail, never null; the first of them are looked up if the fact `unexpected` is not 0.
     queries
         What the facts leave open: further reads, each of a small frame, which becomes a fact: the list of
-        its rows as dictionaries. They find the column `ROW` as well.
+        its rows as dictionaries. They find the column `ROW` as well. With their answers among the facts
+        they are asked for once more, until none is new.
     derived
         Columns that all of the above may read beside those of the data, named by `Ask.own`.
     """

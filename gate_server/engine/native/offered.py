@@ -41,6 +41,7 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_column_values_to_be_json_parseable": parsing.json_parseable,
     "expect_column_values_to_be_increasing": order.increasing,
     "expect_column_values_to_be_decreasing": order.decreasing,
+    "expect_compound_columns_to_be_unique": unique.compound,
     "expect_column_pair_values_to_be_equal": records.pair_equal,
     "expect_column_pair_values_a_to_be_greater_than_b": records.pair_greater,
     "expect_column_pair_values_to_be_in_set": records.pair_in_set,

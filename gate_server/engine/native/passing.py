@@ -128,8 +128,9 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
     }
     _look_up_rows(scan, derived, facts_of)
     for part, known in facts_of.items():
-        for name, query in part.compiled.queries(known).items():
-            known[name] = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
+        while wanting := {k: v for k, v in part.compiled.queries(known).items() if k not in known}:
+            for name, query in wanting.items():
+                known[name] = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
         try:
             done[part.asked.number] = _result(part, known, located, schema.names)
         except NotNative:

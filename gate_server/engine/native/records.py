@@ -90,7 +90,7 @@ def sum_equal(ask: Ask) -> Compiled:
     total = ask.kwargs["sum_total"]
     if not all(pa.types.is_integer(kind) for kind in ask.types) or abs(total) > DOUBLE_EXACT:
         raise NotNative("sums in a row are exact for integers only")
-    _no_column_twice(ask)
+    no_column_twice(ask)
     values = [nw.col(column.name).cast(nw.Int128()) for column in ask.columns]
     if int(total) != total:
         return _of_records(ask, nw.lit(True), _Alike(()))
@@ -108,9 +108,13 @@ def kept(ask: Ask) -> nw.Expr | None:
     return ask.among(~missing)
 
 
-def filtered(ask: Ask, facts: Facts) -> Mapping[str, Any]:
-    """Return Great Expectations' metrics of how many rows there are, and how many of them are judged."""
-    return {"table.row_count": facts[ROWS], f"{ask.map_metric}.filtered_row_count": facts["kept"]}
+def record_metrics(ask: Ask, facts: Facts) -> Mapping[str, Any]:
+    """Return Great Expectations' metrics of how many rows there are, are judged, and fail."""
+    return {
+        "table.row_count": facts[ROWS],
+        f"{ask.map_metric}.filtered_row_count": facts["kept"],
+        **failing_rows(ask, facts),
+    }
 
 
 def kept_rows(mask: nw.Expr | None) -> Mapping[str, nw.Expr]:
@@ -125,7 +129,7 @@ def _of_records(ask: Ask, unexpected: nw.Expr, alike: _Alike) -> Compiled:
 
     def metrics(facts: Facts) -> Mapping[str, Any]:
         alike.ensure(facts)
-        return {**filtered(ask, facts), **failing_rows(ask, facts)}
+        return record_metrics(ask, facts)
 
     return Compiled({"unexpected": count(failing), **kept_rows(mask), **alike.facts}, metrics, failing)
 
@@ -150,7 +154,7 @@ def _alike(ask: Ask, *, rounded: bool = False) -> _Alike:
     rounded
         Whether pandas compares numbers of different types as doubles. Else it compares them exactly.
     """
-    _no_column_twice(ask)
+    no_column_twice(ask)
     kinds = set(ask.types)
     columns = tuple(nw.col(column.name) for column in ask.columns)
     if len(kinds) == 1:
@@ -178,6 +182,7 @@ def _as_doubles(ask: Ask, columns: tuple[nw.Expr, ...]) -> _Alike:
     return _Alike(tuple(values.cast(nw.Float64()) for values in columns), facts, ensure)
 
 
-def _no_column_twice(ask: Ask) -> None:
+def no_column_twice(ask: Ask) -> None:
+    """Raise `NotNative` if one is."""
     if len(set(ask.columns)) < len(ask.columns):
         raise NotNative("a column is given twice")

@@ -18,6 +18,7 @@ from gate_server.engine.native.ask import (
     failing_rows,
     present,
 )
+from gate_server.engine.native.records import kept, kept_rows, no_column_twice, record_metrics
 
 _KEY, _TIMES = "key", "times"
 
@@ -53,6 +54,41 @@ def unique(ask: Ask) -> Compiled:
         }
 
     return Compiled({"distinct": ask.values().drop_nulls().n_unique()}, metrics, queries=queries)
+
+
+def compound(ask: Ask) -> Compiled:
+    """Return what `expect_compound_columns_to_be_unique` wants: null equals null in it."""
+    no_column_twice(ask)
+    names, times, mask = [column.name for column in ask.columns], ask.own(_TIMES), kept(ask)
+
+    def rows(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        return (frame if mask is None else frame.filter(mask)).select(*names, ROW)
+
+    def repeated(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        counted = rows(frame).group_by(*names).agg(nw.len().cast(nw.Int64).alias(times))
+        return counted.filter(nw.col(times) > 1)
+
+    def places(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        keys = repeated(frame).to_native()
+        found = rows(frame).to_native().join(keys, on=names, how="semi", nulls_equal=True)
+        answer: nw.LazyFrame[Any] = nw.from_native(found.select(ROW).sort(ROW).head(FIRST_ROWS))
+        return answer
+
+    def queries(facts: Facts) -> Mapping[str, Query]:
+        asked: dict[str, Query] = {"repeated": lambda frame: repeated(frame).select(nw.col(times).sum())}
+        return asked | {"places": places} if "repeated" in facts and number(facts) else asked
+
+    def number(facts: Facts) -> int:
+        return facts["repeated"][0][times] or 0
+
+    def metrics(facts: Facts) -> Mapping[str, Any]:
+        failing = {
+            "unexpected": number(facts),
+            "unexpected_rows": [row[ROW] for row in facts.get("places", ())],
+        }
+        return record_metrics(ask, {**facts, **failing})
+
+    return Compiled({**kept_rows(mask)}, metrics, queries=queries)
 
 
 def _keyed(ask: Ask, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

@@ -94,6 +94,7 @@ KWARGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "expect_multicolumn_sum_to_equal": on_columns(
         sum_total=st.integers(-2, 4) | st.sampled_from([0.5, 2**53])
     ),
+    "expect_compound_columns_to_be_unique": on_columns(),
     "expect_multicolumn_values_to_be_equal": on_columns(),
     "expect_select_column_values_to_be_unique_within_record": on_columns(),
 }
