@@ -6,6 +6,8 @@ import datetime as dt
 import math
 import operator
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import narwhals as nw
@@ -14,6 +16,7 @@ import pyarrow as pa
 from gate_server.engine.native.ask import NotNative
 
 DOUBLE_EXACT = 2**53
+_STEPS = 10**38 - 1  # what no decimal of 128 bits is beyond
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -39,6 +42,12 @@ def compare(values: nw.Expr, kind: pa.DataType, sign: str, value: Any) -> nw.Exp
     NotNative
         The two would have to be rounded to be compared, or the type is none that is compared here.
     """
+    if pa.types.is_decimal(kind):
+        return _decimals(values, kind.scale, sign, value)
+    if kind == pa.float32():  # every one of them is a double
+        values, kind = values.cast(nw.Float64()), pa.float64()
+    if pa.types.is_timestamp(kind) and kind.unit == "ms":
+        values, kind = values.cast(nw.Datetime("us", kind.tz)), pa.timestamp("us", kind.tz)
     return (
         _OPERATORS[sign](values, literal(kind, value))
         if not _is_apart(kind, value)
@@ -64,9 +73,13 @@ def literal(kind: pa.DataType, value: Any) -> nw.Expr:
         return nw.lit(value)
     if pa.types.is_date32(kind) and type(value) is dt.date:
         return nw.lit(value)
-    if kind == pa.timestamp("us") and isinstance(value, dt.datetime) and not getattr(value, "nanosecond", 0):
+    if (
+        kind in {pa.timestamp("us"), pa.timestamp("us", "UTC")}
+        and isinstance(value, dt.datetime)
+        and not getattr(value, "nanosecond", 0)
+    ):
         plain = dt.datetime.fromisoformat(value.isoformat())
-        return nw.lit(plain, dtype=nw.Datetime("us"))
+        return nw.lit(plain, dtype=nw.Datetime("us", kind.tz))
     raise NotNative(f"{kind} is not compared here")
 
 
@@ -96,6 +109,26 @@ def _apart(values: nw.Expr, kind: pa.DataType, sign: str, value: float) -> nw.Ex
             return values <= literal(kind, cut)
         if _holds(kind, cut) and sign in {">", ">="}:
             return values > literal(kind, cut)
-    above = value < 0  # the whole column is above the value, or below it
-    always = {"==": False, "!=": True, "<": not above, "<=": not above, ">": above, ">=": above}[sign]
-    return nw.when(~values.is_null()).then(nw.lit(always))
+    return _always(values, sign, is_above=value < 0)
+
+
+def _always(values: nw.Expr, sign: str, *, is_above: bool) -> nw.Expr:
+    """Compare a column that is above the value as a whole, or below it, with it."""
+    always = {"==": False, "!=": True, "<": not is_above, "<=": not is_above, ">": is_above, ">=": is_above}
+    return nw.when(~values.is_null()).then(nw.lit(always[sign]))
+
+
+def _decimals(values: nw.Expr, scale: int, sign: str, value: Any) -> nw.Expr:
+    """Compare decimals, in steps of their last digit."""
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise NotNative("what decimals are compared with is a decimal")
+    steps = Fraction(value) * 10**scale
+    if abs(steps) >= _STEPS:
+        return _always(values, sign, is_above=steps < 0)
+    cut = math.floor(steps)  # cut <= steps < cut + 1
+    at = nw.lit(Decimal((cut < 0, tuple(map(int, str(abs(cut)))), -scale)))
+    if cut == steps:
+        return _OPERATORS[sign](values, at)  # type: ignore[no-any-return]
+    if sign in {"==", "!="}:
+        return _always(values, sign, is_above=False)
+    return values <= at if sign in {"<", "<="} else values > at

@@ -8,6 +8,8 @@ from functools import reduce
 from typing import Any
 
 import narwhals as nw
+import numpy as np
+import pyarrow as pa
 
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows, of_rows
 from gate_server.engine.native.comparing import DOUBLE_EXACT, compare
@@ -34,15 +36,19 @@ def _nulls(ask: Ask, unexpected: nw.Expr) -> Compiled:
 
 def between(ask: Ask) -> Compiled:
     """Return what `expect_column_values_to_be_between` wants."""
-    kwargs, values, kind = ask.kwargs, ask.values(), ask.types[0]
-    outside = []
+    kwargs, outside = ask.kwargs, []
     if kwargs.get("min_value") is not None:
-        sign = "<=" if kwargs.get("strict_min") else "<"
-        outside.append(compare(values, kind, sign, kwargs["min_value"]))
+        outside.append(_beyond(ask, "<=" if kwargs.get("strict_min") else "<", kwargs["min_value"]))
     if kwargs.get("max_value") is not None:
-        sign = ">=" if kwargs.get("strict_max") else ">"
-        outside.append(compare(values, kind, sign, kwargs["max_value"]))
+        outside.append(_beyond(ask, ">=" if kwargs.get("strict_max") else ">", kwargs["max_value"]))
     return of_rows(ask, reduce(operator.or_, outside))
+
+
+def _beyond(ask: Ask, sign: str, bound: Any) -> nw.Expr:
+    if ask.types[0] == pa.float32():  # numpy makes one of the bound
+        with np.errstate(over="ignore"):
+            bound = float(np.float32(bound))
+    return compare(ask.values(), ask.types[0], sign, bound)
 
 
 def in_set(ask: Ask) -> Compiled:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -55,8 +56,17 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
 }
 
 
+VALUES |= {
+    "f32": (pa.float32(), st.sampled_from([0.0, 0.5, 0.1, -1.5, 1e30, float("nan"), float("inf")])),
+    "ms": (pa.timestamp("ms"), MOMENTS.map(lambda one: one.replace(microsecond=0))),
+    "z": (pa.timestamp("us", "UTC"), MOMENTS),
+    "m": (
+        pa.decimal128(12, 2),
+        st.sampled_from([Decimal(text) for text in ("0.00", "0.10", "-1.05", "99999.99")]),
+    ),
+}
 # Others of the same kind, to compare with.
-VALUES |= {f"{name}2": VALUES[name] for name in ("i", "f", "b", "d", "t")}
+VALUES |= {f"{name}2": VALUES[name] for name in ("i", "f", "b", "d", "t", "m", "z")}
 
 
 @st.composite

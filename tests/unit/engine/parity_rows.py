@@ -25,7 +25,8 @@ def on_text(**kwargs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
 
 
 IN_ORDER = st.fixed_dictionaries(
-    {"column": st.sampled_from(["i", "small", "u", "f", "d", "t", "s"])}, optional={"strictly": st.booleans()}
+    {"column": st.sampled_from(["i", "small", "u", "f", "d", "t", "s", "m", "z", "ms", "f32"])},
+    optional={"strictly": st.booleans()},
 )
 LISTS = st.lists(PATTERNS, min_size=1, max_size=3)
 
