@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,8 +24,15 @@ from gate_server.engine.naming import quoted
 from gate_server.engine.phrases import PHRASES, count, span
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.table import Table
-from gate_server.model import AGE_AT_COMMIT, COMPARES, Result
+from gate_server.engine.run import ROWS_KEPT
+from gate_server.model import AGE_AT_COMMIT, COMPARES, COMPARING, Result
 
+_WHOLE = frozenset(
+    {
+        "expect_table_columns_to_include_those_of_destination",
+        "expect_table_rows_to_not_repeat_those_of_destination",
+    }
+)
 _NOTHING = "the destination holds no {} of it: nothing to compare with"
 
 
@@ -51,6 +60,15 @@ class Beside:
 
 class _New(Exception):
     """The destination holds nothing to compare with; the message says what is not there."""
+
+
+def needed(asked: Iterable[Asked], names: Sequence[str]) -> list[str]:
+    """Return which of the destination's columns `asked` looks into, at least one: its rows are counted."""
+    comparing = [one for one in asked if one.type in COMPARING]
+    if any(one.type in _WHOLE for one in comparing):
+        return list(names)
+    wanted = {name for one in comparing for name in one.columns}
+    return [name for name in names if name in wanted] or list(names[:1])
 
 
 def compare(one: Asked, table: Table, beside: Beside) -> Result:
@@ -116,11 +134,11 @@ def _keys_kept(one: Asked, table: Table, beside: Beside, there: Table) -> Result
     names = list(dict.fromkeys(one.columns))
     wanted = there.data.select(names)
     first = keys.distinct(wanted)
-    found = set(keys.held(wanted.take(first), table.data.select(names)))
-    lost = [row for position, row in enumerate(first) if position not in found]
+    found = keys.held(wanted.take(first), table.data.select(names))
+    lost = np.delete(first, found)
     noun = "key of the destination" if len(first) == 1 else "keys of the destination"
     seen = f"{len(lost):,} of {len(first):,} {noun} {PHRASES[one.type].fault(one.kwargs)}"
-    place = f", first the one in {_place(there, lost[0])} there" if lost else ""
+    place = f", first the one in {_place(there, int(lost[0]))} there" if len(lost) else ""
     return _counted(one, len(first), len(lost), seen, f"{phrases.names(names)}: {seen}{place}")
 
 
@@ -131,25 +149,28 @@ def _repeated(one: Asked, table: Table, beside: Beside, there: Table) -> Result:
         if set(names) != set(there.data.column_names):
             raise Unfit("the destination has other columns: whole rows cannot be compared, but keys can")
     _comparable(names, table, there)
-    looked_at = [
-        row
-        for place, part in enumerate(table.parts)
-        if part.path not in beside.unchanged
-        for row in range(
-            part.first_row,
-            table.parts[place + 1].first_row if place + 1 < len(table.parts) else table.data.num_rows,
-        )
-    ]
-    if not looked_at:
+    looked_at = _rows_of_new(table, beside.unchanged)
+    if not len(looked_at):
         message = "nothing new: the destination holds it all as it is"
         return results.own(one, success=True, message=message)
     fresh = table.data.select(names).take(looked_at)
-    rows = [looked_at[position] for position in keys.held(fresh, there.data.select(names))]
+    rows = looked_at[keys.held(fresh, there.data.select(names))]
     seen = f"{len(rows):,} of {count(len(looked_at), 'row')} {PHRASES[one.type].fault(one.kwargs)}"
-    place = f", first {_place(table, rows[0])}" if rows else ""
+    place = f", first {_place(table, int(rows[0]))}" if len(rows) else ""
     subject = phrases.names(names) if one.columns else "the table"
     found = _counted(one, len(looked_at), len(rows), seen, f"{subject}: {seen}{place}")
-    return results.placed(found, table.located, rows)
+    return results.placed(found, table.located, rows[:ROWS_KEPT].tolist())
+
+
+def _rows_of_new(table: Table, unchanged: frozenset[str]) -> npt.NDArray[np.int64]:
+    """Return the rows of the parts that are not `unchanged`."""
+    starts = [*(part.first_row for part in table.parts), table.data.num_rows]
+    fresh = [
+        np.arange(start, end)
+        for part, start, end in zip(table.parts, starts, starts[1:], strict=False)
+        if part.path not in unchanged
+    ]
+    return np.concatenate(fresh) if fresh else np.empty(0, np.int64)
 
 
 def _band(one: Asked, table: Table, beside: Beside, there: Table) -> Result:  # noqa: ARG001

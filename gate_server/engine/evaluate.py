@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gate_server.engine.comparison import Beside
+from gate_server.engine.comparison import Beside, needed
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
@@ -49,7 +49,7 @@ def evaluate(
             fmt,
             parameters,
             allowance,
-            lambda: _beside(suite, objects, reference, fmt, other_allowance, committed_at),
+            lambda asked: _beside(asked, objects, reference, fmt, other_allowance, committed_at),
         )
     except ReadFailure as failure:
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
@@ -73,7 +73,7 @@ def _error(code: str, message: str, path: str) -> Evaluation:
 
 
 def _beside(
-    suite: Suite,
+    asked: Sequence[Asked],
     objects: Sequence[DataObject],
     reference: Sequence[DataObject],
     fmt: Format,
@@ -81,11 +81,14 @@ def _beside(
     committed_at: int,
 ) -> Beside:
     """Return what the destination holds; what cannot be read there is no fault of what is judged."""
+    compares = any(one.type in COMPARING for one in asked)
     try:
-        table = read_table(reference, fmt, allowance) if suite.compares and reference else None
+        table = read_table(reference, fmt, allowance) if compares and reference else None
     except ReadFailure as failure:
         told = failure.problem(reference[0].path).text
         raise Unanswered(f"what the destination holds could not be read: {told}") from failure
+    if table is not None:
+        table = replace(table, data=table.data.select(needed(asked, table.data.column_names)))
     there = {(item.path, item.size_bytes, item.checksum) for item in reference}
     unchanged = frozenset(
         item.path
@@ -102,7 +105,7 @@ def _evaluate(
     fmt: Format,
     parameters: Mapping[str, Any],
     allowance: Allowance,
-    beside: Callable[[], Beside],
+    beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     asked, problems = interpret(suite, parameters)
     problems = [*problems, *format_problems(suite, asked, fmt)]
@@ -122,7 +125,7 @@ def _by_scan(
     objects: Sequence[DataObject],
     fmt: Format,
     allowance: Allowance,
-    beside: Callable[[], Beside],
+    beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     """Judge what is plain in one pass over the columns needed; raises `NotPlain` if it is not."""
     if any(one.type in COMPARING or one.type == AGE_AT_COMMIT for one in asked):
@@ -133,9 +136,9 @@ def _by_scan(
     passed = passing.run(asked, scan)
     results = dict(passed.results)
     if passed.left:
-        needed = sorted({name for one in passed.left for name in columns_needed(one)})
-        table = scan_table(scan, needed)
-        judgement = Judgement(table, beside(), scan.schema.names)
+        wanted = sorted({name for one in passed.left for name in columns_needed(one)})
+        table = scan_table(scan, wanted)
+        judgement = Judgement(table, beside(passed.left), scan.schema.names)
         results |= {result.number: result for result in judgement.judge(passed.left)}
     return _answered(asked, results, passed.located.rows, scan.schema.names)
 
@@ -145,7 +148,7 @@ def _by_table(
     objects: Sequence[DataObject],
     fmt: Format,
     allowance: Allowance,
-    beside: Callable[[], Beside],
+    beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     """Judge the whole table in memory."""
     table = read_table(objects, fmt, allowance)
@@ -159,7 +162,7 @@ def _by_table(
     except NotPlain:
         pass  # Great Expectations answers all of them
     if left:
-        judgement = Judgement(table, beside())
+        judgement = Judgement(table, beside(left))
         results |= {result.number: result for result in judgement.judge(left)}
     return _answered(asked, results, table.data.num_rows, table.data.column_names)
 

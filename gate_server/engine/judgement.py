@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import pandas as pd
 
@@ -50,8 +51,11 @@ class Judgement:
         self._beside = beside or Beside()
         self._columns: dict[str, Column] = columns_of(table.data.schema)
         self._names = tuple(self._columns) if names is None else tuple(names)
-        self._whole = table.frame()
         self._selected: dict[conditions.Condition, pd.DataFrame] = {}
+
+    @cached_property
+    def _whole(self) -> pd.DataFrame:
+        return self._table.frame()
 
     def judge(self, asked: Sequence[Asked]) -> list[Result]:
         """Return a result for each expectation, in order.

@@ -6,18 +6,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Positions = npt.NDArray[np.integer[Any]]
 
-def held(rows: pa.Table, others: pa.Table) -> list[int]:
+
+def held(rows: pa.Table, others: pa.Table) -> Positions:
     """Return the positions of `rows` that are among `others`, ascending.
 
     Both have the same columns; of numbers the value counts, not the type: 1, 1.0 and Decimal(1) are one.
     """
     if not rows.num_columns or not rows.num_rows or not others.num_rows:
-        return []
+        return np.empty(0, np.int64)
     pairs = [_alike(rows.column(place), others.column(place)) for place in range(rows.num_columns)]
     found = [pair for pair in pairs if pair is not None]
     if len(found) < len(pairs):
@@ -25,10 +29,10 @@ def held(rows: pa.Table, others: pa.Table) -> list[int]:
     mine, theirs = (_frame([pair[side] for pair in found]) for side in (0, 1))
     numbered = mine.with_row_index("row")
     joined = numbered.join(theirs, on=mine.columns, how="semi", nulls_equal=True)
-    return sorted(joined["row"].to_list())
+    return np.sort(joined["row"].to_numpy())
 
 
-def distinct(rows: pa.Table) -> list[int]:
+def distinct(rows: pa.Table) -> Positions:
     """Return the position of the first row of each kind, ascending."""
     plain = [_plain(column) for column in rows.columns]
     columns = [column for column in plain if column is not None]
@@ -36,10 +40,10 @@ def distinct(rows: pa.Table) -> list[int]:
         first: dict[tuple[Any, ...], int] = {}
         for position, row in enumerate(_values(rows)):
             first.setdefault(row, position)
-        return list(first.values())
+        return np.array(list(first.values()), np.int64)
     frame = _frame(columns)
-    kept = frame.with_row_index("row").unique(frame.columns, keep="first", maintain_order=True)
-    return list(kept["row"].to_list())
+    kept = frame.with_row_index("row").unique(frame.columns, keep="first")
+    return np.sort(kept["row"].to_numpy())
 
 
 def _alike(mine: pa.ChunkedArray, theirs: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
@@ -73,9 +77,9 @@ def _frame(columns: Sequence[pa.ChunkedArray]) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(f"column_{n}", pl.from_arrow(column)) for n, column in enumerate(plain)])
 
 
-def _by_value(rows: pa.Table, others: pa.Table) -> list[int]:
+def _by_value(rows: pa.Table, others: pa.Table) -> Positions:
     there = set(_values(others))
-    return [position for position, row in enumerate(_values(rows)) if row in there]
+    return np.array([position for position, row in enumerate(_values(rows)) if row in there], np.int64)
 
 
 def _values(rows: pa.Table) -> list[tuple[Any, ...]]:
