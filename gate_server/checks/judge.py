@@ -236,6 +236,7 @@ class Judge:
             if item.number not in found
         ]
         mine = [task for task in tasks if task.rule.runs == "here" or not self._lends]
+        mine.sort(key=lambda task: [item.path for item in task.obligation.objects])  # what is read together
         for task, evaluation in zip(mine, self._evaluate(check.repository, mine), strict=True):
             self._store.evaluations.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation

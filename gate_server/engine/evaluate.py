@@ -68,6 +68,50 @@ def evaluate(
     )
 
 
+def evaluate_together(
+    suites: Sequence[tuple[Suite, Mapping[str, Any]]],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    limits: Limits,
+) -> list[Evaluation] | None:
+    """Judge `objects` by several suites, each with its parameters, in one reading.
+
+    None where each has to be evaluated by itself, as something is wrong with one of them or with the data:
+    `evaluate` then says what. Bytes and time are those of all together, told of the first.
+    """
+    if not objects:
+        return None
+    started = time.monotonic()
+    allowance = Allowance(limits)
+    joined: list[Asked] = []
+    of_suite: list[range] = []
+    for suite, parameters in suites:
+        asked, problems = interpret(suite, parameters)
+        if problems or format_problems(suite, asked, fmt) or _compared(asked):
+            return None
+        of_suite.append(range(len(joined), len(joined) + len(asked)))
+        joined += [replace(one, number=len(joined) + place) for place, one in enumerate(asked)]
+    try:
+        whole = _judged(joined, objects, fmt, allowance, Beside)
+    except Exception:  # whatever it was, `evaluate` meets and tells it
+        return None
+    spent = (allowance.read_bytes, allowance.objects_read, time.monotonic() - started)
+    evaluations = []
+    for place, numbers in enumerate(of_suite):
+        own = tuple(
+            replace(result, number=result.number - numbers.start)
+            for result in whole.results
+            if result.number in numbers
+        )
+        read_bytes, objects_read, duration_s = (0, 0, 0.0) if place else spent
+        evaluations.append(
+            replace(
+                whole, results=own, bytes_read=read_bytes, objects_read=objects_read, duration_s=duration_s
+            )
+        )
+    return evaluations
+
+
 def _error(code: str, message: str, path: str) -> Evaluation:
     return Evaluation("error", problem=Problem(code, message, path=path))
 
@@ -113,6 +157,16 @@ def _evaluate(
         return Evaluation("error", problem=problems[0])
     if not objects:
         return _error("no_objects", "there is nothing to judge", "")
+    return _judged(asked, objects, fmt, allowance, beside)
+
+
+def _judged(
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    beside: Callable[[], Beside],
+) -> Evaluation:
     try:
         return _by_scan(asked, objects, fmt, allowance, beside)
     except NotPlain as why:
@@ -128,7 +182,7 @@ def _by_scan(
     beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     """Judge what is plain in one pass over the columns needed; raises `NotPlain` if it is not."""
-    if any(one.type in COMPARING or one.type == AGE_AT_COMMIT for one in asked):
+    if _compared(asked):
         raise NotPlain("it is compared with the destination")
     scan = open_scan(objects, fmt, {name for one in asked for name in columns_needed(one)}, allowance)
     if scan is None:
@@ -175,3 +229,7 @@ def _answered(
     return Evaluation(
         "answered", tuple(found[one.number] for one in asked), rows=rows, columns=tuple(columns)
     )
+
+
+def _compared(asked: Sequence[Asked]) -> bool:
+    return any(one.type in COMPARING or one.type == AGE_AT_COMMIT for one in asked)

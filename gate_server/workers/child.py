@@ -78,11 +78,16 @@ def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
     """Do `tasks` in order; say in `folder` when each begins, and leave each answer there."""
     _isolate(folder)
     lakefs = _connect(source, folder) if source else None
+    together: dict[int, Evaluation | None] = {}
     for number, task in enumerate(tasks):
         begun(folder, number).touch()
         content: Any
+        if source is not None and lakefs is not None and number not in together:
+            together |= _together(tasks, number, source.repository, lakefs)
         if isinstance(task, LintTask):
             content = _lint(task)
+        elif joint := together.get(number):
+            content = dump(joint)
         elif source is not None and lakefs is not None:
             content = dump(_read(task, source.repository, lakefs))
         else:
@@ -153,6 +158,35 @@ def _connect(source: Source, folder: str) -> LakeFS:
         timeout_s=source.timeout_s,
         on_call=tell,
     )
+
+
+def _together(
+    tasks: Sequence[Task], number: int, repository: str, lakefs: LakeFS
+) -> dict[int, Evaluation | None]:
+    """Return the evaluations of task `number` and of those after it that read the same, in one reading.
+
+    None of each where each has to be evaluated by itself.
+    """
+    from gate_server.engine.evaluate import evaluate_together
+
+    first = tasks[number]
+    if not isinstance(first, EvaluationTask):
+        return {number: None}
+    same: list[EvaluationTask] = []
+    for task in tasks[number:]:
+        if not isinstance(task, EvaluationTask) or _reads(task) != _reads(first):
+            break
+        same.append(task)
+    if len(same) == 1:
+        return {number: None}
+    objects = _readable(lakefs, repository, first.obligation.objects)
+    suites = [(task.suite, task.rule.parameters) for task in same]
+    evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits)
+    return dict(enumerate(evaluations or [None] * len(same), start=number))
+
+
+def _reads(task: EvaluationTask) -> tuple[object, ...]:
+    return (task.obligation.objects, task.rule.format, task.rule.limits)
 
 
 def _read(task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS) -> Evaluation | Draft:
