@@ -83,6 +83,11 @@ def literal(kind: pa.DataType, value: Any) -> nw.Expr:
     raise NotNative(f"{kind} is not compared here")
 
 
+def nowhere(values: nw.Expr) -> nw.Expr:
+    """Return False for each of the values: Narwhals takes a plain constant for a single row."""
+    return values.is_null() & nw.lit(False)
+
+
 def _is_apart(kind: pa.DataType, value: Any) -> bool:
     """Whether no integer of the column equals the value, so that only the order is left."""
     if not pa.types.is_integer(kind) or not isinstance(value, (int, float)):

@@ -13,7 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows
-from gate_server.engine.native.comparing import DOUBLE_EXACT, compare
+from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, nowhere
 
 _IGNORED: Mapping[str, Callable[[Any, Any], Any] | None] = {
     "both_values_are_missing": operator.and_,
@@ -68,7 +68,7 @@ def pair_in_set(ask: Ask) -> Compiled:
     # Great Expectations takes rows apart one by one, each of one type if both columns are numbers.
     numbers = [kind for kind in ask.types if pa.types.is_integer(kind) or pa.types.is_floating(kind)]
     alike = _alike(ask, rounded=True) if len(numbers) == len(ask.types) else _Alike(())
-    return _of_records(ask, ~reduce(operator.or_, found, nw.lit(False)), alike)
+    return _of_records(ask, ~reduce(operator.or_, found, nowhere(columns[0])), alike)
 
 
 def values_equal(ask: Ask) -> Compiled:
@@ -93,7 +93,7 @@ def sum_equal(ask: Ask) -> Compiled:
     no_column_twice(ask)
     values = [nw.col(column.name).cast(nw.Int128()) for column in ask.columns]
     if int(total) != total:
-        return _of_records(ask, nw.lit(True), _Alike(()))
+        return _of_records(ask, ~nowhere(values[0]), _Alike(()))
     return _of_records(ask, _not(reduce(operator.add, values) == int(total)), _Alike(()))
 
 

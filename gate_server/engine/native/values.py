@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows, of_rows
-from gate_server.engine.native.comparing import DOUBLE_EXACT, compare
+from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, nowhere
 
 
 def not_null(ask: Ask) -> Compiled:
@@ -62,10 +62,12 @@ def not_in_set(ask: Ask) -> Compiled:
 
 
 def _is_in(ask: Ask) -> nw.Expr:
-    wanted = [one for one in ask.kwargs["value_set"] if one is not None]  # nulls are never looked at
+    wanted = ask.kwargs["value_set"]
+    if None in wanted:
+        raise NotNative("pandas takes a set with a null for one of objects")
     if any(isinstance(one, float) for one in wanted) and any(
         isinstance(one, (int, float)) and abs(one) >= DOUBLE_EXACT for one in wanted
     ):
         raise NotNative("pandas makes doubles of such a set")
     equal = [compare(ask.values(), ask.types[0], "==", one) for one in wanted]
-    return reduce(operator.or_, equal, nw.lit(False))
+    return reduce(operator.or_, equal, nowhere(ask.values()))

@@ -54,7 +54,10 @@ def on_a_column(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         return {"column": column, **draw(within(BOUNDS[column]))}
     if kind.endswith("_set"):
         column = draw(st.sampled_from(sorted(SETS)))
-        return {"column": column, "value_set": draw(st.lists(SETS[column], min_size=1, max_size=3))}
+        return {
+            "column": column,
+            "value_set": draw(st.lists(SETS[column] | st.none(), min_size=1, max_size=3)),
+        }
     return {"column": draw(ANY)}
 
 

@@ -26,6 +26,7 @@ CONDITIONS = st.sampled_from(
         {"type": "comparison", "column": {"name": "f"}, "operator": "!=", "parameter": 1.0},
         {"type": "comparison", "column": {"name": "s"}, "operator": "IN", "parameter": ["a", "b"]},
         {"type": "comparison", "column": {"name": "s"}, "operator": "NOT_IN", "parameter": ["a"]},
+        {"type": "comparison", "column": {"name": "s"}, "operator": "NOT_IN", "parameter": []},
         {"type": "comparison", "column": {"name": "f32"}, "operator": "<=", "parameter": 0.1},
         {"type": "comparison", "column": {"name": "m"}, "operator": ">", "parameter": -1.051},
         {"type": "comparison", "column": {"name": "m"}, "operator": "IN", "parameter": [0.1, 0.001]},
