@@ -168,9 +168,7 @@ class Judgement:
         no_values = all(rows[name].isna().all() for name in one.columns)
         unseen = no_values and (rows.empty or not one.offer.looks_at_nulls)
         if unseen and not answer.success:
-            told = ", ".join(f"`{name}`" for name in one.columns)
-            message = f"{told}: no values (expected: {results.expected(one)})"
-            return results.own(one, success=False, message=message)
+            return results.no_values(one)
         result = self._answered(one, answer)
         return replace(result, vacuous=True) if unseen else result
 

@@ -71,6 +71,12 @@ def nothing_seen(asked: Asked, rows: int) -> Result:
     return own(asked, success=True, message=message, vacuous=True)
 
 
+def no_values(asked: Asked) -> Result:
+    """Return the failure of an expectation on a whole column that it found no values in."""
+    told = ", ".join(f"`{name}`" for name in asked.columns)
+    return own(asked, success=False, message=f"{told}: no values (expected: {expected(asked)})")
+
+
 def counted(asked: Asked, table: Located, broken: Sequence[int], looked_at: int, fault: str) -> Result:
     """Return a failure that we counted ourselves; `broken` are the rows that failed."""
     rows = tuple(broken[:ROWS_KEPT])

@@ -92,6 +92,22 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Read:
+    """What is read beside the facts, from the same read of the data, and made a fact at once.
+
+    Parameters
+    ----------
+    query
+        Its frame is held in memory: one row, or one column.
+    made
+        The fact.
+    """
+
+    query: Query
+    made: Callable[[pl.DataFrame], Any]
+
+
+@dataclass(frozen=True)
 class Compiled:
     """What an expectation wants of the pass, and what it makes of it.
 
@@ -110,6 +126,11 @@ class Compiled:
         they are asked for once more, until none is new.
     derived
         Columns that all of the above may read beside those of the data, named by `Ask.own`.
+    reads
+        Facts that are no aggregates.
+    asked
+        Which kwargs Great Expectations is asked with, if others than those of the `Ask`. May raise
+        `NotNative`.
     """
 
     facts: Mapping[str, nw.Expr]
@@ -117,6 +138,8 @@ class Compiled:
     unexpected: nw.Expr | None = None
     queries: Callable[[Facts], Mapping[str, Query]] = field(default=lambda _: {})
     derived: Mapping[str, Derived] = field(default_factory=dict)
+    reads: Mapping[str, Read] = field(default_factory=dict)
+    asked: Callable[[Facts], Mapping[str, Any]] | None = None
 
 
 def count(mask: nw.Expr) -> nw.Expr:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gate_server.engine.native import (
+    distinct,
     extremes,
     lengths,
     order,
     parsing,
     patterns,
     records,
+    statistics,
     tables,
     unique,
     values,
@@ -50,4 +52,17 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_select_column_values_to_be_unique_within_record": records.values_unique,
     "expect_column_min_to_be_between": extremes.lowest,
     "expect_column_max_to_be_between": extremes.highest,
+    "expect_column_sum_to_be_between": statistics.total,
+    "expect_column_mean_to_be_between": statistics.mean,
+    "expect_column_stdev_to_be_between": statistics.deviation,
+    "expect_column_median_to_be_between": statistics.median,
+    "expect_column_quantile_values_to_be_between": statistics.quantiles,
+    "expect_column_unique_value_count_to_be_between": distinct.value_count,
+    "expect_column_proportion_of_unique_values_to_be_between": distinct.proportion_of_unique,
+    "expect_column_proportion_of_non_null_values_to_be_between": distinct.proportion_of_non_null,
+    "expect_column_distinct_values_to_be_in_set": distinct.in_set,
+    "expect_column_distinct_values_to_contain_set": distinct.contain_set,
+    "expect_column_distinct_values_to_equal_set": distinct.equal_set,
+    "expect_column_most_common_value_to_be_in_set": distinct.most_common,
+    "expect_column_type_to_be": tables.column_type,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -23,6 +23,7 @@ from gate_server.engine.native.ask import (
     Facts,
     NotNative,
     Query,
+    Read,
     count,
     present,
 )
@@ -31,7 +32,7 @@ from gate_server.engine.native.offered import NATIVE
 from gate_server.engine.native.selecting import selected
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.scan import Located, NotPlain, Scan
-from gate_server.engine.run import Question, build, verdict_of
+from gate_server.engine.run import Question, Unanswered, build, verdict_of
 from gate_server.model import Result
 
 PASS = "pass"  # noqa: S105 - no password
@@ -87,6 +88,7 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
     done: dict[int, Result] = {}
     left: list[Asked] = []
     wanted: dict[str, nw.Expr] = {}
+    reads: dict[str, Read] = {}
     for one in asked:
         needed = columns_needed(one)
         gone = [name for name in needed if name not in columns]
@@ -105,18 +107,20 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
             continue
         parts.append(part)
         wanted |= {f"{one.number} {name}": expression for name, expression in facts.items()}
+        reads |= {f"{one.number} {name}": read for name, read in part.compiled.reads.items()}
     derived = {name: one for part in parts for name, one in part.compiled.derived.items()}
     moments = [name for name, kind in held.items() if kind.is_temporal()]
-    found, located = _read(
-        scan,
-        derived,
-        lambda data: data.select(
+
+    def aggregates(data: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        return data.select(
             nw.len().alias(ROWS),
             *(one.alias(name) for name, one in wanted.items()),
             *(count(nw.col(beyond(name))).alias(beyond(name)) for name in moments),
-        ),
-    )
-    (row,) = found.to_dicts()
+        )
+
+    (found, *others), located = _read(scan, derived, aggregates, *(read.query for read in reads.values()))
+    row = found.row(0, named=True)
+    row |= {name: read.made(other) for (name, read), other in zip(reads.items(), others, strict=True)}
     broken = {name for name in moments if row[beyond(name)]}
     left += [part.asked for part in parts if broken & set(columns_needed(part.asked))]
     parts = [part for part in parts if not broken & set(columns_needed(part.asked))]
@@ -130,10 +134,10 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
     for part, known in facts_of.items():
         while wanting := {k: v for k, v in part.compiled.queries(known).items() if k not in known}:
             for name, query in wanting.items():
-                known[name] = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
+                known[name] = _read(_again(scan), derived, _numbered(query))[0][0].to_dicts()
         try:
             done[part.asked.number] = _result(part, known, located, schema.names)
-        except NotNative:
+        except (NotNative, Unanswered):
             left.append(part.asked)
     return Passed(done, tuple(left), located)
 
@@ -160,8 +164,8 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
     question = Question(one.number, one.type, kwargs)
     facts = {ROWS: nw.len() if rows is None else count(rows)}
     for place, name in enumerate(one.columns):
-        there = ~nw.col(name).is_null()
-        facts[present(place)] = count(there if rows is None else there & rows)
+        values = nw.col(name) if rows is None else nw.when(rows).then(nw.col(name))
+        facts[present(place)] = values.count()
     if unfit:
         return _Part(one, question, Compiled({}, lambda _: {}), unfit), facts
     ask = Ask(
@@ -186,10 +190,17 @@ def _result(part: _Part, facts: Facts, located: Located, names: Sequence[str]) -
         return results.nothing_seen(one, rows)
     if part.unfit and not no_values:
         return results.own(one, success=False, message=part.unfit)
-    if no_values and one.offer.kind != "map":
+    if no_values and (part.unfit or one.offer.kind not in {"map", "aggregate"}):
         raise NotNative("no values: Great Expectations says what that means")
-    answer = verdict_of(part.question, part.compiled.metrics(facts))
-    return results.answered(one, answer, located, tuple(names), PASS)
+    question = part.question
+    if part.compiled.asked:
+        question = replace(question, kwargs=part.compiled.asked(facts))
+    answer = verdict_of(question, part.compiled.metrics(facts))
+    unseen = no_values and not (rows and one.offer.looks_at_nulls)
+    if unseen and not answer.success:
+        return results.no_values(one)
+    result = results.answered(one, answer, located, tuple(names), PASS)
+    return replace(result, vacuous=True) if unseen else result
 
 
 def _own(part: _Part) -> str:
@@ -216,7 +227,7 @@ def _look_up_rows(
         found: nw.LazyFrame[Any] = nw.from_native(marked.to_native().select(rows))
         return found
 
-    (found,) = _read(_again(scan), derived, _numbered(query))[0].to_dicts()
+    (found,) = _read(_again(scan), derived, _numbered(query))[0][0].to_dicts()
     for name, (_, known) in failing.items():
         known["unexpected_rows"] = found[name]
 
@@ -230,10 +241,10 @@ def _numbered(query: Query) -> Query:
     return lambda data: query(nw.from_native(data.to_native().with_row_index(ROW)))
 
 
-def _read(scan: Scan, derived: Mapping[str, Derived], query: Query) -> tuple[pl.DataFrame, Located]:
-    """Return the answer to a query on the scan, verified.
+def _read(scan: Scan, derived: Mapping[str, Derived], *queries: Query) -> tuple[list[pl.DataFrame], Located]:
+    """Return the answers to queries on the scan, of one read, verified.
 
-    The query finds the columns as `as_pandas_has_it` makes them, and those that are `derived` of them.
+    The queries find the columns as `as_pandas_has_it` makes them, and those that are `derived` of them.
     """
     try:
         frame = as_pandas_has_it(scan.frame)
@@ -241,7 +252,10 @@ def _read(scan: Scan, derived: Mapping[str, Derived], query: Query) -> tuple[pl.
             values = {name: one.values for name, one in derived.items()}
             made_of = nw.from_native(frame).with_columns(**values).to_native()
             frame = made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
-        found = query(nw.from_native(frame)).to_native().collect(engine="streaming")
+        if len(queries) > 1:  # else each of them would read the data
+            frame = frame.cache()
+        asked = [query(nw.from_native(frame)).to_native() for query in queries]
+        found = pl.collect_all(asked, engine="streaming")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         scan.verify()
         raise NotPlain(f"Polars could not do it ({type(error).__name__})") from error

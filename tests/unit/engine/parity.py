@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -109,3 +110,21 @@ def by_the_pass(table: pa.Table, asked: Sequence[Asked]) -> dict[int, Result]:
         else result
         for number, result in done.items()
     }
+
+
+def differ(found: Result, wanted: Result | None) -> bool:
+    """Whether two results differ in more than the last digits of an observed value."""
+    if wanted is None or found == wanted:
+        return wanted is None
+    mine, theirs = (one.detail.get("observed_value") for one in (found, wanted))
+    return not (
+        isinstance(mine, float)
+        and isinstance(theirs, float)
+        and math.isclose(mine, theirs, rel_tol=1e-9)
+        and _without_observed(found) == _without_observed(wanted)
+    )
+
+
+def _without_observed(result: Result) -> Result:
+    message = result.message.replace(result.observed, "")
+    return replace(result, message=message, observed="", detail={**result.detail, "observed_value": 0})

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from gate_server.engine.native.offered import NATIVE
 
-from . import parity_rows, parity_values
-from .parity import asked_of, by_great_expectations, by_the_pass, tables
+from . import parity_aggregates, parity_rows, parity_values
+from .parity import asked_of, by_great_expectations, by_the_pass, differ, tables
 
 # For longer by hand: GATE_TEST_PARITY=1000.
 EXAMPLES = int(os.environ.get("GATE_TEST_PARITY", "20"))
 # How to draw the kwargs of each expectation of the pass.
-KWARGS = parity_values.KWARGS | parity_rows.KWARGS
+KWARGS = parity_values.KWARGS | parity_rows.KWARGS | parity_aggregates.KWARGS
 MOSTLY = st.sampled_from([None, 1.0, 0.5, 0.34, 0.9])
 CONDITIONS = st.sampled_from(
     [
@@ -76,6 +76,6 @@ def test_the_pass_answers_as_great_expectations_does(table: pa.Table, suite: lis
     differing = [
         (one.type, dict(one.kwargs), one.condition, found[one.number], wanted.get(one.number))
         for one in asked
-        if one.number in found and found[one.number] != wanted.get(one.number)
+        if one.number in found and differ(found[one.number], wanted.get(one.number))
     ]
-    assert not differing
+    assert not differing, "\n".join(map(str, differing))
