@@ -51,6 +51,7 @@ OFFERED: dict[str, Offer] = {
     "expect_table_column_count_to_equal": Offer("table"),
     "expect_table_columns_to_match_ordered_list": Offer("table"),
     "expect_table_columns_to_match_set": Offer("table"),
+    "expect_table_columns_to_not_include": Offer("table"),
     "expect_table_row_count_to_be_between": Offer("table"),
     "expect_table_row_count_to_equal": Offer("table"),
     "expect_column_type_to_be": Offer("aggregate", looks_at_nulls=True),

@@ -128,6 +128,9 @@ PHRASES: dict[str, Phrase] = {
     "expect_table_columns_to_match_set": Phrase(
         lambda k: f"have the columns {names(sorted(map(str, k.get('column_set') or ())))}", _always("")
     ),
+    "expect_table_columns_to_not_include": Phrase(
+        lambda k: f"have none of the columns {names(list(k.get('column_list') or ()))}", _always("")
+    ),
     "expect_table_row_count_to_be_between": Phrase(
         lambda k: f"have {span(k)} rows", lambda k: f"{span(k)} rows expected", "row count"
     ),

@@ -10,7 +10,8 @@ from typing import Any, Literal, cast
 
 from great_expectations.compatibility.pydantic import ValidationError
 
-import gate_server.engine.destination  # noqa: F401 - registers its expectations
+import gate_server.engine.blocked
+import gate_server.engine.destination  # noqa: F401 - both register their expectations
 from gate_server.engine import conditions, content
 from gate_server.engine.catalogue import NOT_OFFERED, OFFERED, Offer, columns_of
 from gate_server.engine.run import Question, build

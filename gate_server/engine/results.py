@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any
 
 from gate_server.engine import phrases
+from gate_server.engine.blocked import blocked
 from gate_server.engine.bounds import decimal
 from gate_server.engine.naming import quoted
 from gate_server.engine.phrases import PHRASES, count, names, span
@@ -202,6 +203,8 @@ def _table_message(asked: Asked, answer: Answer, columns: Sequence[str], shown: 
         return seen, seen
     if asked.type.startswith("expect_table_column_count"):
         return f"{PHRASES[asked.type].fault(kwargs)}, {found}", seen
+    if asked.type == "expect_table_columns_to_not_include":
+        return f"{_quoted(blocked(columns, kwargs['column_list']))} not allowed: {found}", seen
     wanted = [str(name) for name in kwargs.get("column_list") or kwargs.get("column_set") or ()]
     absent = [name for name in wanted if name not in columns]
     extra = [name for name in columns if name not in wanted]

@@ -26,6 +26,7 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_table_column_count_to_equal": tables.column_count,
     "expect_table_columns_to_match_ordered_list": tables.columns,
     "expect_table_columns_to_match_set": tables.columns,
+    "expect_table_columns_to_not_include": tables.columns,
     "expect_column_to_exist": tables.columns,
     "expect_column_values_to_be_null": values.null,
     "expect_column_values_to_not_be_null": values.not_null,

@@ -27,6 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "expect_table_column_count_to_equal": ({"value": 10}, {"value": 9}),
     "expect_table_columns_to_match_ordered_list": ({"column_list": COLUMNS}, {"column_list": COLUMNS[::-1]}),
     "expect_table_columns_to_match_set": ({"column_set": COLUMNS[::-1]}, {"column_set": COLUMNS[:5]}),
+    "expect_table_columns_to_not_include": ({"column_list": ["Other"]}, {"column_list": [" NULLS", "x"]}),
     "expect_table_row_count_to_be_between": ({"min_value": 6, "max_value": 6}, {"min_value": 7}),
     "expect_table_row_count_to_equal": ({"value": 6}, {"value": 7}),
     "expect_column_type_to_be": ({**N, "type_": "Int64"}, {**N, "type_": "str"}),

@@ -80,6 +80,9 @@ KWARGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "expect_table_columns_to_match_ordered_list": st.builds(
         lambda names: {"column_list": names}, st.sampled_from([sorted(VALUES), list(VALUES), ["i"]])
     ),
+    "expect_table_columns_to_not_include": st.builds(
+        lambda names: {"column_list": names}, st.sampled_from([["x"], ["I ", "x"], ["i", "s"]])
+    ),
     "expect_table_columns_to_match_set": st.builds(
         lambda names, exact: {"column_set": names, "exact_match": exact},
         st.sampled_from([sorted(VALUES), ["i"], [*VALUES, "x"]]),
