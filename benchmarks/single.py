@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import lakefs_sdk
 
 from benchmarks.figures import Figure, event
-from gate_server.app import make_revert_context
 from gate_server.lakefs.client import LakeFS
+from gate_server.parts import make_revert_context
 from gate_server.reverts import apply_revert, plan_revert
 from gate_server.settings import Settings
 from gate_server.store.store import open_store

@@ -32,57 +32,27 @@ from gate_server.api.reverts import reverts
 from gate_server.api.tokens import tokens
 from gate_server.api.waivers import waivers
 from gate_server.checks.active import ActivePolicy
-from gate_server.checks.judge import Judge
 from gate_server.checks.lent import LentChecks
-from gate_server.checks.policies import KnownPolicies, keep_policy, kept_policy
+from gate_server.checks.policies import keep_policy, kept_policy
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.context import KEY, Services
 from gate_server.door.errors import handle_errors, on_wrong_shape
 from gate_server.door.readiness import Readiness
 from gate_server.door.security import admit
-from gate_server.engine.suites import read_suite
-from gate_server.engine.version import ENGINE_VERSION
-from gate_server.errors import CouldNotTell
-from gate_server.lakefs.client import LakeFS
-from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
-from gate_server.lakefs.listings import Listings
 from gate_server.model import Policy
-from gate_server.policy.document import PolicyErrors
-from gate_server.policy.load import load_policy
-from gate_server.reverts.context import RevertContext
+from gate_server.parts import make_revert_context, read_policy, write_digest
 from gate_server.settings import Settings, secret
-from gate_server.setup.lint import lint_policy
-from gate_server.store.store import Store, open_store
+from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import HEADER, begin_request, request_id
 from gate_server.web.pages import web
-from gate_server.workers.child import LintTask
-from gate_server.workers.runner import Runner
 
 log = structlog.get_logger()
 MAX_BODY_BYTES = 1_000_000
 TRACED = ("/hooks/", "/api/")
 SESSION_LASTS = timedelta(hours=12)
-
-
-def read_policy(path: Path, in_repository: str = "") -> Policy:
-    """Return the policy in a file, with the suites beside it.
-
-    Parameters
-    ----------
-    in_repository
-        Where repositories may keep a policy of their own.
-
-    Raises
-    ------
-    PolicyErrors
-        With every finding.
-    """
-    return load_policy(
-        str(path), lambda name: Path(name).read_bytes(), read_suite, in_repository=in_repository
-    )
 
 
 def make_services(settings: Settings, kept: Path | None = None) -> Services:
@@ -122,46 +92,6 @@ def make_services(settings: Settings, kept: Path | None = None) -> Services:
         failures=Failures(settings.failures_per_min),
         readiness=Readiness(lakefs, store),
     )
-
-
-def write_digest(kept: Path, digest: str) -> None:
-    """Write which policy is asked by, whole or not at all; raises `CouldNotTell`."""
-    try:
-        new = kept.with_suffix(".new")
-        new.write_text(digest, encoding="ascii")
-        new.replace(kept)
-    except OSError as error:
-        raise CouldNotTell(f"{kept} cannot be written ({error.strerror})", "is there room?") from error
-
-
-def make_revert_context(lakefs: LakeFS, store: Store, settings: Settings) -> RevertContext:
-    """Return what a revert works with."""
-    return RevertContext(
-        lakefs, Commits(lakefs), Listings(lakefs), store, settings.public_url, settings.revert_keep
-    )
-
-
-def make_known_policies(store: Store, runner: Runner) -> KnownPolicies:
-    """Return the policies of checks, looked at in children."""
-    return KnownPolicies(store.policies, lambda policy: find_in_suites(policy, runner))
-
-
-def make_judge(
-    lakefs: LakeFS, store: Store, policies: KnownPolicies, runner: Runner, *, lends: bool = True
-) -> Judge:
-    """Return a judge that evaluates in children, and lends what rules say runs elsewhere."""
-    return Judge(lakefs, store, policies, runner.evaluate, ENGINE_VERSION, lends=lends)
-
-
-def find_in_suites(policy: Policy, runner: Runner) -> list[str]:
-    """Look at every suite as its rule uses it; return what is wrong."""
-    return lint_policy(policy, lambda uses: runner.lint([LintTask(*use) for use in uses]))
-
-
-def check_suites(policy: Policy, runner: Runner) -> None:
-    """Look at every suite as its rule uses it; raises `PolicyErrors` with what is wrong."""
-    if findings := find_in_suites(policy, runner):
-        raise PolicyErrors(findings)
 
 
 def create_app(services: Services) -> Flask:

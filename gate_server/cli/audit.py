@@ -66,10 +66,10 @@ def _through_gate(settings: Settings, uri: Any, since: str) -> dict[str, Any]:
 
 def _here(settings: Settings, uri: Any, since: str) -> dict[str, Any]:
     """Audit from this process, with lakectl's settings and the gate's database."""
-    from gate_server.app import make_revert_context
     from gate_server.audit.report import audit_json
     from gate_server.audit.walk import audit
     from gate_server.lakefs.connect import connect
+    from gate_server.parts import make_revert_context
     from gate_server.store.store import open_store
     from gate_server.telemetry.logs import set_up_logs
 

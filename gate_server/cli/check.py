@@ -65,7 +65,8 @@ def _through_gate(settings: Settings, asked: Mapping[str, str], wait_s: float) -
 
 def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     """Judge in this process, with lakectl's settings; the same body as a gate's. Nothing runs elsewhere."""
-    from gate_server.app import make_judge, make_known_policies, make_services
+    from gate_server.app import make_services
+    from gate_server.parts import make_judge, make_known_policies
     from gate_server.reports.json import check_json, verdict_json
     from gate_server.store.checks import COMMAND, COMMAND_LEASE_S
     from gate_server.telemetry.logs import set_up_logs

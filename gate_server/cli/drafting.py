@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from gate_server.app import check_suites, read_policy
 from gate_server.cli.options import as_json
 from gate_server.cli.output import console, outcome, print_json, shown
 from gate_server.cli.uris import BRANCH, OBJECT, LakeFSURI
 from gate_server.errors import BadData, CouldNotTell, UsageError
 from gate_server.lakefs.connect import connect
 from gate_server.model import Draft, Outcome
+from gate_server.parts import check_suites, read_policy
 from gate_server.reports.wording import count, moment
 from gate_server.settings import read_settings
 from gate_server.setup.history import History, Trial, only

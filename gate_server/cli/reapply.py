@@ -59,9 +59,9 @@ def _through_gate(settings: Settings, uri: LakeFSURI, into: str) -> dict[str, An
 
 def _here(settings: Settings, uri: LakeFSURI, into: str) -> dict[str, Any]:
     """Make the branch from this process, with lakectl's settings and the gate's database."""
-    from gate_server.app import make_revert_context
     from gate_server.lakefs.connect import connect
     from gate_server.model import dump
+    from gate_server.parts import make_revert_context
     from gate_server.reverts.reapply import reapply
     from gate_server.store.store import open_store
     from gate_server.telemetry.logs import set_up_logs

@@ -59,8 +59,8 @@ class _Gate:
 
 class _Here:
     def __init__(self, settings: Settings) -> None:
-        from gate_server.app import make_revert_context
         from gate_server.lakefs.connect import connect
+        from gate_server.parts import make_revert_context
         from gate_server.store.store import open_store
         from gate_server.telemetry.logs import set_up_logs
 

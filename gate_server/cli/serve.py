@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import click
 
 from gate_server.access.tokens import has_active
-from gate_server.app import read_policy
 from gate_server.checks.policies import keep_policy
 from gate_server.cli.output import console, shown
 from gate_server.cli.ports import is_loopback, usable_port
@@ -16,6 +15,7 @@ from gate_server.errors import ConfigError, GateError
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.connect import connect
 from gate_server.model import Role
+from gate_server.parts import read_policy
 from gate_server.processes import serve
 from gate_server.settings import Settings, read_settings, secret
 from gate_server.store.store import Store, open_store

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from gate_server.app import check_suites, read_policy
 from gate_server.cli.drafting import draft_command, test_command
 from gate_server.cli.options import as_json
 from gate_server.cli.output import console, print_json, shown
+from gate_server.parts import check_suites, read_policy
 from gate_server.policy.document import PolicyErrors
 from gate_server.settings import Settings, read_settings
 from gate_server.workers.runner import Runner

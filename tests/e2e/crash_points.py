@@ -19,13 +19,13 @@ import structlog
 from sqlalchemy import Connection, delete, update
 
 import gate_server.workers.preload  # noqa: F401 - loaded once, before the forks
-from gate_server.app import read_policy
 from gate_server.checks.judge import Judge
 from gate_server.checks.policies import KnownPolicies, keep_policy
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.model import Candidate, Evaluation, EvaluationTask
+from gate_server.parts import read_policy
 from gate_server.settings import read_settings
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations, policies

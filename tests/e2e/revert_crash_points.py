@@ -15,9 +15,10 @@ from typing import Any
 
 import structlog
 
-from gate_server.app import create_app, make_revert_context, make_services
+from gate_server.app import create_app, make_services
 from gate_server.cli.main import main as run_command
 from gate_server.lakefs.connect import connect
+from gate_server.parts import make_revert_context
 from gate_server.reverts import sweep
 from gate_server.settings import read_settings, secret
 from gate_server.store.store import Store, open_store

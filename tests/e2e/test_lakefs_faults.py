@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from gate_server.app import read_policy
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.judge import Judge
 from gate_server.checks.policies import KnownPolicies, keep_policy
@@ -22,6 +21,7 @@ from gate_server.engine.version import ENGINE_VERSION
 from gate_server.lakefs import client
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Evaluation, EvaluationTask, Event, Outcome
+from gate_server.parts import read_policy
 from gate_server.policy.decide import answer
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations

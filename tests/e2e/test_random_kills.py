@@ -20,8 +20,8 @@ import httpx
 import psutil
 import pytest
 
-from gate_server.app import make_revert_context
 from gate_server.lakefs.client import LakeFS
+from gate_server.parts import make_revert_context
 from gate_server.reverts import sweep
 from gate_server.settings import Settings
 from gate_server.store.store import open_store

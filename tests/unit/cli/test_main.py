@@ -37,7 +37,7 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("module", "command", "extra"),
     [
-        ("flask", "['serve']", "server"),
+        ("structlog", "['serve']", "server"),
         ("sqlalchemy", "['db', 'current']", "server"),
         ("lupa", "['local-lakefs', '--dir', 'unused']", "local"),
     ],
