@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
@@ -40,6 +41,9 @@ rules:
     suite: all
     format: {{type: csv, types: {{{", ".join(f"{name}: integer" for name in INTEGERS)}}}}}
   - {{name: parquet, paths: "all/*.parquet", suite: all, format: {{type: parquet}}}}
+  - {{name: orc, paths: "all/*.orc", suite: all, format: {{type: orc}}}}
+  - {{name: arrow, paths: "all/*.arrow", suite: all, format: {{type: arrow}}}}
+  - {{name: jsonl, paths: ["all/*.jsonl", "all/*.jsonl.zst"], suite: all, format: {{type: jsonl}}}}
   - {{name: tight, paths: "tight/*.csv", suite: exists, format: {{type: csv}}, limits: {{field_bytes: 10}}}}
   - {{name: parts, paths: "parts/*", suite: exists, format: {{type: csv}}, scope: dataset, dataset: parts/}}
 """ + "".join(
@@ -76,10 +80,26 @@ def as_parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def as_orc(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pyarrow.orc.write_table(table, sink)
+    return sink.getvalue()
+
+
+def as_arrow(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
 def objects() -> dict[str, bytes]:
     """Return data that fails: by its values, by its types, by its shape, by its bytes."""
     head, cell = ",".join(COLUMNS).encode(), CELL.encode()
-    csv, parquet = as_csv(), as_parquet(pa.Table.from_pylist(list(rows())))
+    table = pa.Table.from_pylist(list(rows()))
+    csv, parquet, orc, arrow = as_csv(), as_parquet(table), as_orc(table), as_arrow(table)
+    jsonl = b"".join(json.dumps(row).encode() + b"\n" for row in rows())
+    quoted = b'"' + cell + b'"'
     other_types = as_parquet(pa.table({name: [{"x": CELL}, {"x": CELL * 2}] for name in COLUMNS}))
     return {
         "all/values.csv": csv,
@@ -98,6 +118,20 @@ def objects() -> dict[str, bytes]:
         "all/cut.parquet": parquet[:-50],
         "all/footer.parquet": parquet[:-8] + b"\xff\xff\xff\x7fPAR1",
         "all/pages.parquet": parquet.replace(cell, cell[::-1][:3] + cell[3:]),
+        "all/values.orc": orc,
+        "all/cut.orc": orc[:-50],
+        "all/pages.orc": orc.replace(cell, cell[::-1]),
+        "all/values.arrow": arrow,
+        "all/cut.arrow": arrow[:-50],
+        "all/values.jsonl": jsonl,
+        "all/none.jsonl.zst": jsonl,
+        "all/cut.jsonl": jsonl[:-20],
+        "all/kinds.jsonl": jsonl + b'{"n": ' + quoted + b', "t": 1}',
+        "all/escape.jsonl": b'{"t": "' + cell + b"\\" + cell + b'"}',
+        "all/half.jsonl": b'{"t": "' + cell + b'\\ud800"}',
+        "all/bytes.jsonl": b'{"t": "' + cell + b'\xff"}',
+        "all/array.jsonl": b"[" + quoted + b"]",
+        "all/behind.jsonl": b'{"t": 1}' + quoted,
         "tight/long.csv": b"cell\n" + cell * 10,
         "parts/1.csv": b"cell\n" + cell,
         "parts/2.csv": b"cell,more\n" + cell + b"," + cell,
