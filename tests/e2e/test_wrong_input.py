@@ -33,7 +33,7 @@ def test_wrong_input_is_refused_with_reasons_and_the_gate_goes_on(
         asked = {"repository": world.name, "source": "b", "destination": "main"}
         check = gate.api.post("/api/v1/checks", json=asked).json()["check"]
         where = f"/api/v1/checks/{check}"
-        until(lambda: gate.api.get(where, params={"wait": 30}).json()["verdict"] is not None)
+        until(lambda: gate.api.get(where, params={"wait": 30}).json()["verdict"])
         found = gate.api.get(where).json()
         assert found["verdict"] == "FAIL"
         told = {reason["path"]: reason for reason in found["details"]}

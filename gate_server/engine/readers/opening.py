@@ -29,7 +29,7 @@ def open_scan(
     ReadFailure
         With the path of the object concerned.
     """
-    if fmt.type == "csv":
+    if fmt.is_delimited:
         return scan_csv(objects, fmt, allowance)
     if fmt.type != "parquet":
         raise NotPlain(f"{fmt.type} is read in full")

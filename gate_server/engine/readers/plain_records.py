@@ -25,7 +25,7 @@ BLOCK_BYTES = 256 << 10
 # Handed on at a time.
 GROUP_BYTES = 1 << 20
 # The longest record that is waited for; the slow way has bounds of its own.
-_RECORD_BYTES = 64 << 20
+_RECORD_BYTES = 8 << 20
 # Encodings of which what is ASCII is the same in UTF-8.
 _LIKE_ASCII = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
 _NEWLINE, _RETURN = 10, 13
@@ -141,9 +141,9 @@ class PlainRecords:
             self._fill()
 
     def _fill(self) -> None:
-        """Read a block more, at the end less."""
+        """Read a block more, at the end less; as much again where more than a block is there already."""
         pieces, count = [self._buffer], 0
-        while count < self._block_bytes and not self._ended:
+        while count < max(self._block_bytes, len(self._buffer)) and not self._ended:
             piece = next(self._pieces, None)
             if piece is None:
                 self._ended = True
@@ -194,8 +194,9 @@ class PlainRecords:
         # From an opening quote on, up to before the closing one.
         inside = np.bitwise_xor.accumulate(quotes)
         last = content.rfind(b"\n")
-        while last >= 0 and inside[last]:
-            last = content.rfind(b"\n", 0, last)
+        if last >= 0 and inside[last]:
+            outside = np.flatnonzero((codes == _NEWLINE) > inside)
+            last = int(outside[-1]) if len(outside) else -1
         size = last + 1
         if self._ended and size != len(content):
             raise NotPlain("a quoted field does not end")

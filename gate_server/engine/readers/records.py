@@ -48,13 +48,15 @@ class LineMap:
 class Shape:
     """What the tokeniser found: the columns' names, the number of rows, where they start.
 
-    `chars` is the length of all fields together, those of a header included.
+    `chars` is the length of all fields together, those of a header included; `stops_short` whether the very
+    last character is a delimiter, behind which there is a null.
     """
 
     names: tuple[str, ...]
     rows: int
     lines: LineMap
     chars: int
+    stops_short: bool
 
 
 def text_encoding(fmt: Format) -> str:
@@ -102,9 +104,8 @@ def scan(file: IO[bytes], fmt: Format, allowance: Allowance) -> Shape | None:
 
 def _scan(text: io.TextIOWrapper, fmt: Format, allowance: Allowance) -> Shape | None:
     csv.field_size_limit(allowance.limits.field_bytes)
-    reader = csv.reader(
-        _lines(text), delimiter=fmt.delimiter, quotechar=fmt.quote, doublequote=True, strict=True
-    )
+    physical = _Lines(text)
+    reader = csv.reader(physical, delimiter=fmt.delimiter, quotechar=fmt.quote, doublequote=True, strict=True)
     lines = LineMap()
     names: tuple[str, ...] | None = None
     width = rows = last_line = chars = 0
@@ -134,15 +135,23 @@ def _scan(text: io.TextIOWrapper, fmt: Format, allowance: Allowance) -> Shape | 
             allowance.take_rows(1, line)
     except csv.Error as error:
         raise _malformed(error, last_line + 1, allowance) from error
-    return None if names is None else Shape(names, rows, lines, chars)
+    return None if names is None else Shape(names, rows, lines, chars, physical.last.endswith(fmt.delimiter))
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    for number, line in enumerate(iter(lambda: text.readline(LINE_CHARS), ""), start=1):
-        if len(line) == LINE_CHARS:
-            message = f"a line of {LINE_CHARS:,} characters or more"
-            raise ReadFailure("limit_of_data", "line_length", message, line=number)
-        yield line
+class _Lines:
+    """The lines of a text; ``last`` is the one that was read last."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.last = ""
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(iter(lambda: self._text.readline(LINE_CHARS), ""), start=1):
+            if len(line) == LINE_CHARS:
+                message = f"a line of {LINE_CHARS:,} characters or more"
+                raise ReadFailure("limit_of_data", "line_length", message, line=number)
+            self.last = line
+            yield line
 
 
 def names_of(record: list[str], fmt: Format, allowance: Allowance) -> tuple[str, ...]:

@@ -55,6 +55,11 @@ def test_nothing_is_inferred_and_only_unquoted_empty_is_null() -> None:
     assert rows(b'a,b\n007,1.50\n,""\nNULL,NaN\n') == [["007", "1.50"], [None, ""], ["NULL", "NaN"]]
 
 
+def test_a_null_at_the_very_end_is_a_null() -> None:
+    assert rows(b'a,b\n1,""\n"x",') == [["1", ""], ["x", None]]
+    assert rows('"x",'.encode("utf-16"), Format("csv", header=False, encoding="utf-16")) == [["x", None]]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
     table = read(b"\xef\xbb\xbfa,b\n1,2\n")
     assert table is not None

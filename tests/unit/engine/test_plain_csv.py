@@ -244,6 +244,7 @@ NASTY = st.lists(
     block_bytes=st.integers(1, 40),
     field_bytes=st.sampled_from([3, 1000]),
 )
+@example('"1",', "h1,h2\n", True, ",", 1, 1000)
 @example("1,2\r", "h1,h2\n", True, ",", 1, 1000)
 def test_any_text_is_read_as_the_slow_way_reads_it(
     text: str, start: str, header: bool, delimiter: str, block_bytes: int, field_bytes: int
