@@ -165,7 +165,7 @@ def _judged(
     objects: Sequence[DataObject],
     fmt: Format,
     allowance: Allowance,
-    beside: Callable[[], Beside],
+    beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     try:
         return _by_scan(asked, objects, fmt, allowance, beside)

@@ -17,8 +17,10 @@ import great_expectations
 import pandas as pd
 from great_expectations.core.expectation_suite import ExpectationSuite
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
+_PANDAS = PandasExecutionEngine()  # for expectations that ask whose types they are told
 ROWS_KEPT = 20
 NUMBER = "gate_number"
 _RESULT_FORMAT = {
@@ -109,7 +111,7 @@ def verdict_of(question: Question, metrics: Mapping[str, Any]) -> Answer:
     """
     expectation = _build(question)
     try:
-        found = expectation._validate(dict(metrics), {"result_format": dict(_RESULT_FORMAT)})
+        found = expectation._validate(dict(metrics), {"result_format": dict(_RESULT_FORMAT)}, _PANDAS)
     except Exception as error:
         raise Unanswered(f"{question.type} could not be answered ({type(error).__name__})") from error
     return Answer(question.number, bool(found["success"]), found.get("result") or {})

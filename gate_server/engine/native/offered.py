@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from gate_server.engine.native import (
     distinct,
     extremes,
+    kinds,
     lengths,
     order,
     parsing,
@@ -34,6 +35,8 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_column_values_to_be_in_set": values.in_set,
     "expect_column_values_to_not_be_in_set": values.not_in_set,
     "expect_column_values_to_be_unique": unique.unique,
+    "expect_column_values_to_be_of_type": kinds.of_type,
+    "expect_column_values_to_be_in_type_list": kinds.of_type,
     "expect_column_value_lengths_to_be_between": lengths.between,
     "expect_column_value_lengths_to_equal": lengths.equal,
     "expect_column_values_to_match_regex": patterns.match,

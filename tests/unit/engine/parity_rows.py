@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .parity_values import SETS, within
+from .parity_values import ANY, SETS, within
 
 # Of the dialect that all engines share, and of what lies outside of it.
 PATTERNS = st.sampled_from(
@@ -27,6 +27,27 @@ def on_text(**kwargs: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
 IN_ORDER = st.fixed_dictionaries(
     {"column": st.sampled_from(["i", "small", "u", "f", "d", "t", "s", "m", "z", "ms", "f32"])},
     optional={"strictly": st.booleans()},
+)
+TYPES = st.sampled_from(
+    [
+        "int",
+        "int64",
+        "Int64",
+        "Int64Dtype",
+        "float",
+        "float32",
+        "str",
+        "string",
+        "StringDtype",
+        "bool",
+        "datetime64",
+        "datetime64[us]",
+        "DatetimeTZDtype",
+        "date",
+        "Timestamp",
+        "object",
+        "nonsense",
+    ]
 )
 LISTS = st.lists(PATTERNS, min_size=1, max_size=3)
 
@@ -73,6 +94,10 @@ def pair_in_set(draw: st.DrawFn) -> dict[str, Any]:
 
 
 KWARGS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "expect_column_values_to_be_of_type": st.fixed_dictionaries({"column": ANY, "type_": TYPES}),
+    "expect_column_values_to_be_in_type_list": st.fixed_dictionaries(
+        {"column": ANY, "type_list": st.lists(TYPES, min_size=1, max_size=3)}
+    ),
     "expect_column_value_lengths_to_be_between": st.builds(
         lambda column, bounds: {"column": column, **bounds},
         st.sampled_from(["s", "p"]),
