@@ -92,7 +92,7 @@ def evaluate_together(
         of_suite.append(range(len(joined), len(joined) + len(asked)))
         joined += [replace(one, number=len(joined) + place) for place, one in enumerate(asked)]
     try:
-        whole = _judged(joined, objects, fmt, allowance, Beside)
+        whole = _judged(joined, objects, fmt, allowance, lambda _: Beside())
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
     spent = (allowance.read_bytes, allowance.objects_read, time.monotonic() - started)
