@@ -197,7 +197,7 @@ def test_a_worker_that_dies_while_it_takes_back_does_so_once(guarded: Guarded, o
         return
     until(lambda: bool(guarded.reverts()) or guarded.said(bad)["state"] == "failing")
     worker_of(guarded.gate).kill()
-    # One that broke off stays open until the sweep, and nothing is done meanwhile.
+    # One that broke off stays open until its lease is over, and nothing is done meanwhile.
     until(
         lambda: (
             "planned" in {revert["state"] for revert in guarded.reverts()}
