@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gate_server.engine import metadata
 from gate_server.engine.comparison import Beside, needed
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
@@ -16,6 +17,7 @@ from gate_server.engine.objects import DataObject
 from gate_server.engine.questions import Asked, interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import in_memory, open_scan, scan_table
+from gate_server.engine.readers.parquet_scan import open_parquet
 from gate_server.engine.readers.scan import NotPlain
 from gate_server.engine.readers.source import MD5
 from gate_server.engine.readers.table import read_table
@@ -184,11 +186,19 @@ def _by_scan(
     """Judge what is plain in one pass over the columns needed; raises `NotPlain` if it is not."""
     if _compared(asked):
         raise NotPlain("it is compared with the destination")
-    scan = open_scan(objects, fmt, {name for one in asked for name in columns_needed(one)}, allowance)
+    results: dict[int, Result] = {}
+    left: Sequence[Asked] = asked
+    footers = open_parquet(objects, allowance) if fmt.type == "parquet" else None
+    if footers is not None:
+        results, left = metadata.run(asked, footers)
+        if not left:
+            return _answered(asked, results, footers.located.rows, footers.schema.names)
+    read = {name for one in left for name in columns_needed(one)}
+    scan = footers.scan(read) if footers is not None else open_scan(objects, fmt, allowance)
     if scan is None:
         return Evaluation("answered", rows=0)
-    passed = passing.run(asked, scan)
-    results = dict(passed.results)
+    passed = passing.run(left, scan)
+    results |= passed.results
     if passed.left:
         wanted = sorted({name for one in passed.left for name in columns_needed(one)})
         table = scan_table(scan, wanted)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import json
+import random
 import threading
 from collections.abc import Iterator
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from gate_server.engine.suites import read_suite
 from gate_server.errors import CouldNotTell
-from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.objects import read_range
+from gate_server.model import (
+    Evaluation,
+    EvaluationTask,
+    Format,
+    ObjectIdentity,
+    Obligation,
+    Rule,
+    StoredObject,
+)
+from gate_server.workers.child import _evaluate
 from local_lakefs.testing import RunningServer
 from tests.e2e import spoiling
 from tests.e2e.harness import World
@@ -109,3 +126,57 @@ def test_a_store_without_ranges_is_told_apart(way: Spoiling, world: World) -> No
 
     with way.spoilt_at("object", gives_all):
         assert a_range(way, world) is None
+
+
+def large() -> bytes:
+    """Return 8 MB of Parquet: ten columns that do not compress."""
+    rows, numbers = 100_000, random.Random(7)
+    columns: dict[str, Any] = {"id": range(rows)}
+    columns |= {f"c{place}": [numbers.random() for _ in range(rows)] for place in range(9)}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, use_dictionary=False, compression="none")
+    return sink.getvalue()
+
+
+def evaluated(way: Spoiling, world: World, *expectations: dict[str, Any], linked: bool = False) -> Evaluation:
+    lakefs = LakeFS(way.url, way.server.access_key_id, way.server.secret_access_key)
+    commit_id = world.main.get_commit().id
+    stat = lakefs.get(repository_url(world.name, "refs", commit_id, "objects", "stat"), path="t.parquet")
+    identity = ObjectIdentity(stat["physical_address"], stat["checksum"], stat["size_bytes"], linked=linked)
+    suite = read_suite("s", json.dumps({"name": "s", "expectations": expectations}), "s.json")
+    rule = Rule("r", ("**",), "s", Format("parquet"))
+    stored = StoredObject("t.parquet", identity, commit_id)
+    task = EvaluationTask(rule, suite, Obligation(0, "r", "t.parquet", (stored,)))
+    return _evaluate(task, world.name, lakefs)
+
+
+def test_a_large_object_is_read_as_far_as_its_suite_needs(way: Spoiling, world: World) -> None:
+    content = large()
+    world.commit(world.main, {"t.parquet": content})
+    provable = [
+        {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 100_000}},
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}},
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "id", "min_value": 0}},
+        {"type": "expect_column_to_exist", "kwargs": {"column": "c3"}},
+        {"type": "expect_column_max_to_be_between", "kwargs": {"column": "id", "max_value": 9}},
+    ]
+    footer = evaluated(way, world, *provable)
+    assert [result.success for result in footer.results] == [True, True, True, True, False]
+    assert {result.answered_from for result in footer.results} == {"metadata"}
+    assert (footer.bytes_read, footer.objects_read, footer.rows) == (64 << 10, 1, 100_000)
+
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}
+    a_column = evaluated(way, world, provable[0], unique)
+    assert [result.answered_from for result in a_column.results] == ["metadata", "pass"]
+    assert a_column.results[1].success
+    assert len(content) / 10 < a_column.bytes_read < len(content) / 5
+
+    linked = evaluated(way, world, provable[0], linked=True)
+    assert (linked.status, linked.bytes_read) == ("answered", len(content))
+
+    def gives_all(exchange: Exchange, _: threading.Event) -> None:
+        exchange.answer(200, content, {})
+
+    with way.spoilt_at("object", gives_all):
+        without_ranges = evaluated(way, world, provable[0])
+    assert (without_ranges.status, without_ranges.bytes_read) == ("answered", len(content))

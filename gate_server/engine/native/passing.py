@@ -39,7 +39,7 @@ PASS = "pass"  # noqa: S105 - no password
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class Part:
     """One expectation's part in the pass. ``unfit``: its values are of a type that cannot satisfy it."""
 
     asked: Asked
@@ -84,7 +84,7 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
     schema = scan.schema
     columns = columns_of(schema)
     held = scan.frame.collect_schema()
-    parts: list[_Part] = []
+    parts: list[Part] = []
     done: dict[int, Result] = {}
     left: list[Asked] = []
     wanted: dict[str, nw.Expr] = {}
@@ -98,7 +98,7 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
         try:
             if not set(needed) <= set(held):
                 raise NotNative("a column is of a type that Polars does not hold")
-            part, facts = _compile(one, schema)
+            part, facts = compile_one(one, schema)
         except NotNative:
             left.append(one)
             continue
@@ -136,7 +136,7 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
             for name, query in wanting.items():
                 known[name] = _read(_again(scan), derived, _numbered(query))[0][0].to_dicts()
         try:
-            done[part.asked.number] = _result(part, known, located, schema.names)
+            done[part.asked.number] = result_of(part, known, located, schema.names, PASS)
         except (NotNative, Unanswered):
             left.append(part.asked)
     return Passed(done, tuple(left), located)
@@ -148,7 +148,13 @@ def columns_needed(one: Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one.columns, *read)))
 
 
-def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
+def compile_one(one: Asked, schema: pa.Schema) -> tuple[Part, dict[str, nw.Expr]]:
+    """Return the expectation's part in the pass, and all facts that it wants.
+
+    Raises
+    ------
+    NotNative, Unfit
+    """
     columns = columns_of(schema)
     types = {field.name: field.type for field in schema}
     compiling = NATIVE.get(one.type)
@@ -167,7 +173,7 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
         values = nw.col(name) if rows is None else nw.when(rows).then(nw.col(name))
         facts[present(place)] = values.count()
     if unfit:
-        return _Part(one, question, Compiled({}, lambda _: {}), unfit), facts
+        return Part(one, question, Compiled({}, lambda _: {}), unfit), facts
     ask = Ask(
         one.number,
         build(question),
@@ -179,10 +185,11 @@ def _compile(one: Asked, schema: pa.Schema) -> tuple[_Part, dict[str, nw.Expr]]:
         rows,
     )
     compiled = compiling(ask)
-    return _Part(one, question, compiled), {**facts, **compiled.facts}
+    return Part(one, question, compiled), {**facts, **compiled.facts}
 
 
-def _result(part: _Part, facts: Facts, located: Located, names: Sequence[str]) -> Result:
+def result_of(part: Part, facts: Facts, located: Located, names: Sequence[str], answered_from: str) -> Result:
+    """Return what the facts mean; raises NotNative where Great Expectations has to say it."""
     one = part.asked
     rows = facts[ROWS]
     no_values = bool(one.columns) and not any(facts[present(place)] for place in range(len(one.columns)))
@@ -199,16 +206,16 @@ def _result(part: _Part, facts: Facts, located: Located, names: Sequence[str]) -
     unseen = no_values and not (rows and one.offer.looks_at_nulls)
     if unseen and not answer.success:
         return results.no_values(one)
-    result = results.answered(one, answer, located, tuple(names), PASS)
+    result = results.answered(one, answer, located, tuple(names), answered_from)
     return replace(result, vacuous=True) if unseen else result
 
 
-def _own(part: _Part) -> str:
+def _own(part: Part) -> str:
     return f"{part.asked.number} "
 
 
 def _look_up_rows(
-    scan: Scan, derived: Mapping[str, Derived], facts_of: Mapping[_Part, dict[str, Any]]
+    scan: Scan, derived: Mapping[str, Derived], facts_of: Mapping[Part, dict[str, Any]]
 ) -> None:
     """Add the first rows that fail to the facts of each expectation that has some, all in one more read."""
     failing = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -10,17 +10,16 @@ import pyarrow as pa
 from gate_server.engine.native.frames import frame_of
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance
-from gate_server.engine.readers.parquet_scan import open_parquet
 from gate_server.engine.readers.plain_csv import scan_csv
 from gate_server.engine.readers.scan import NotPlain, Scan
 from gate_server.engine.readers.table import Table
 from gate_server.model import Format
 
 
-def open_scan(
-    objects: Sequence[DataObject], fmt: Format, needed: Collection[str], allowance: Allowance
-) -> Scan | None:
-    """Return the `needed` columns of all objects, in the given order. None when all of them hold nothing.
+def open_scan(objects: Sequence[DataObject], fmt: Format, allowance: Allowance) -> Scan | None:
+    """Return objects that are read from their first byte on (all but Parquet), in the given order.
+
+    None when all of them hold nothing.
 
     Raises
     ------
@@ -31,11 +30,7 @@ def open_scan(
     """
     if fmt.is_delimited:
         return scan_csv(objects, fmt, allowance)
-    if fmt.type != "parquet":
-        raise NotPlain(f"{fmt.type} is read in full")
-    footers = open_parquet(objects, allowance)
-    names = footers.schema.names
-    return footers.scan([name for name in names if name in needed] or names[:1])
+    raise NotPlain(f"{fmt.type} is read in full")
 
 
 def scan_table(scan: Scan, needed: Sequence[str]) -> Table:

@@ -7,7 +7,7 @@ the pass might see in another way than that reader is `NotPlain`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -58,17 +58,20 @@ class Footers:
             first += one.footer.rows
         self.located = Located(tuple(parts), first)
 
-    def scan(self, needed: Sequence[str]) -> Scan:
-        """Return the columns that are `needed`, at least one.
+    def scan(self, needed: Collection[str]) -> Scan:
+        """Return the columns that are `needed`, as far as they are there; any other one if none is.
 
         Raises
         ------
         NotPlain
-            One is not there, or of a type that is not taken; or a range of it could not be read.
+            One is of a type that is not taken, or a range of it could not be read.
         ReadFailure
             The object's checksum is not its content's, where all of it was read.
         """
-        types = {name: _type(self.footers, name) for name in needed}
+        names = [name for name in self.schema.names if name in needed] or self._any_column()
+        if not names:
+            raise NotPlain("no column that Polars holds exactly")
+        types = {name: _type(self.footers, name) for name in names}
         files = [self._file(one, types) for one in self._opened]
         stream = _Stream(files, self.footers, types, self._allowance)
 
@@ -77,6 +80,15 @@ class Footers:
             return self.located
 
         return Scan(self.schema, stream.frame(), verify)
+
+    def _any_column(self) -> list[str]:
+        """Return the column of the fewest bytes."""
+        size = {
+            name: sum(chunk.count for footer in self.footers for chunk in footer.chunks(name))
+            for name in self.footers[0].leaves
+            if is_held(self.schema.field(name).type) and all(name in one.leaves for one in self.footers)
+        }
+        return [min(size, key=lambda name: size[name])] if size else []
 
     def _file(self, one: _Opened, needed: Types) -> IO[bytes]:
         """Return a file that holds the object's footer and the needed columns."""
@@ -125,7 +137,7 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
     return Footers(opened, allowance)
 
 
-def scan_parquet(objects: Sequence[DataObject], needed: Sequence[str], allowance: Allowance) -> Scan:
+def scan_parquet(objects: Sequence[DataObject], needed: Collection[str], allowance: Allowance) -> Scan:
     """Return the needed columns of the objects as one table; raises as `open_parquet` and `Footers.scan`."""
     return open_parquet(objects, allowance).scan(needed)
 
