@@ -7,9 +7,14 @@ the pass might see in another way than that reader is `NotPlain`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, cast
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from pathlib import Path
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -21,7 +26,7 @@ from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.footer import MAGIC, TAIL_BYTES, Footer, footer_bytes, parse_footer
-from gate_server.engine.readers.ranges import Span, read_range, sparse_file
+from gate_server.engine.readers.ranges import PARALLEL, Span, finish, read_range, write_sparse
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
 from gate_server.engine.readers.source import fetch
 
@@ -34,26 +39,17 @@ WHOLE_SHARE = 0.6
 Types = Mapping[str, pl.DataType]
 
 
-@dataclass
-class _Opened:
-    """One object: its footer, and its bytes from there on, or all of them."""
-
-    data: DataObject
-    footer: Footer
-    tail: bytes
-    file: IO[bytes] | None
-
-
 class Footers:
     """The objects of an obligation, of which the footers are known."""
 
-    def __init__(self, opened: Sequence[_Opened], allowance: Allowance) -> None:
-        self._opened = opened
+    def __init__(self, objects: Sequence[_Object], folder: _Folder, allowance: Allowance) -> None:
+        self._objects = objects
+        self._folder = folder
         self._allowance = allowance
-        self.footers = [one.footer for one in opened]
+        self.footers = [one.footer for one in objects]
         self.schema = self.footers[0].schema
         first, parts = 0, []
-        for one in opened:
+        for one in objects:
             parts.append(Part(one.data.path, first))
             first += one.footer.rows
         self.located = Located(tuple(parts), first)
@@ -72,12 +68,12 @@ class Footers:
         if not names:
             raise NotPlain("no column that Polars holds exactly")
         types = {name: _type(self.footers, name) for name in names}
-        files = [self._file(one, types) for one in self._opened]
-        stream = _Stream(files, self.footers, types, self._allowance)
+        _side_by_side(self._objects, lambda one: one.bring(names), self._allowance)
+        stream = _Stream([one.file for one in self._objects], self.footers, types, self._allowance)
 
         def verify() -> Located:
             stream.verify()
-            return self.located
+            return self.located  # of this object, so that the files stay as long as the scan does
 
         return Scan(self.schema, stream.frame(), verify)
 
@@ -89,26 +85,6 @@ class Footers:
             if is_held(self.schema.field(name).type) and all(name in one.leaves for one in self.footers)
         }
         return [min(size, key=lambda name: size[name])] if size else []
-
-    def _file(self, one: _Opened, needed: Types) -> IO[bytes]:
-        """Return a file that holds the object's footer and the needed columns."""
-        file = one.file
-        if file is None:
-            spans: list[Span] = [
-                (chunk.first, chunk.count) for name in needed for chunk in one.footer.chunks(name)
-            ]
-            if sum(count for _, count in spans) > WHOLE_SHARE * one.data.size_bytes:
-                file = _fetched(one.data, self._allowance)
-            else:
-                there = [(one.data.size_bytes - len(one.tail), one.tail)]
-                file = sparse_file(one.data, there, [(0, len(MAGIC)), *spans], self._allowance)
-        file.flush()
-        tail_at = one.data.size_bytes - len(one.tail)
-        if os.pread(file.fileno(), len(MAGIC), 0) != MAGIC:
-            raise NotPlain("it does not begin as Parquet")
-        if os.pread(file.fileno(), len(one.tail), tail_at) != one.tail:
-            raise NotPlain("it has two footers")
-        return file
 
 
 def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers:
@@ -124,17 +100,24 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
     limits = allowance.limits
     if sum(data.size_bytes for data in objects) > limits.size_bytes:
         raise NotPlain("a limit of the data")
-    opened = [_open(data, allowance) for data in objects if data.size_bytes]
-    if not opened:
+    folder = _Folder()
+    found = [
+        _Object(data, folder.path / f"{place}.parquet", Allowance(limits))
+        for place, data in enumerate(objects)
+        if data.size_bytes
+    ]
+    if not found:
         raise NotPlain("nothing has content")
-    if any(not one.footer.schema.equals(opened[0].footer.schema) for one in opened):
+    _side_by_side(found, _Object.open, allowance)
+    footers = [one.footer for one in found]
+    if any(not footer.schema.equals(footers[0].schema) for footer in footers):
         raise NotPlain("its objects have several schemas")
     if (
-        sum(one.footer.rows for one in opened) > limits.rows
-        or sum(one.footer.announced_bytes for one in opened) > limits.decompressed_bytes
+        sum(footer.rows for footer in footers) > limits.rows
+        or sum(footer.announced_bytes for footer in footers) > limits.decompressed_bytes
     ):
         raise NotPlain("a limit of the data")
-    return Footers(opened, allowance)
+    return Footers(found, folder, allowance)
 
 
 def scan_parquet(objects: Sequence[DataObject], needed: Collection[str], allowance: Allowance) -> Scan:
@@ -142,36 +125,92 @@ def scan_parquet(objects: Sequence[DataObject], needed: Collection[str], allowan
     return open_parquet(objects, allowance).scan(needed)
 
 
-def _open(data: DataObject, allowance: Allowance) -> _Opened:
-    file = None
-    if data.size_bytes <= WHOLE_BYTES or data.read_range is None:
-        file = _fetched(data, allowance)
-        file.flush()
-    else:
-        allowance.opened(data.path)
+class _Folder:
+    """A temporary folder that goes with who uses it last."""
 
-    def read(first: int, count: int) -> bytes:
-        if file is None:
-            return read_range(data, first, count, allowance)
-        return os.pread(file.fileno(), count, first)
-
-    begin = max(data.size_bytes - TAIL_READ_BYTES, 0)
-    tail = read(begin, data.size_bytes - begin)
-    count = footer_bytes(tail) + TAIL_BYTES
-    if count > data.size_bytes - len(MAGIC):
-        raise NotPlain("its footer is longer than it")
-    if count > len(tail):
-        tail = read(data.size_bytes - count, count - len(tail)) + tail
-    tail = tail[-count:]
-    return _Opened(data, parse_footer(tail, data.size_bytes, allowance), tail, file)
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="gate-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def _fetched(data: DataObject, allowance: Allowance) -> IO[bytes]:
+class _Object:
+    """One object: its footer, and as much of it as is needed, in a file of its own that nobody keeps open."""
+
+    def __init__(self, data: DataObject, file: Path, allowance: Allowance) -> None:
+        self.data = data
+        self.file = file
+        self.allowance = allowance
+        self.footer: Footer
+        self._tail = b""
+        self._whole = False
+
+    def open(self) -> None:
+        """Read the footer; the whole object where it is small."""
+        size_bytes = self.data.size_bytes
+        if size_bytes <= WHOLE_BYTES or self.data.read_range is None:
+            self._fetch()
+        else:
+            self.allowance.opened(self.data.path)
+        begin = max(size_bytes - TAIL_READ_BYTES, 0)
+        tail = self._read(begin, size_bytes - begin)
+        count = footer_bytes(tail) + TAIL_BYTES
+        if count > size_bytes - len(MAGIC):
+            raise NotPlain("its footer is longer than it")
+        if count > len(tail):
+            tail = self._read(size_bytes - count, count - len(tail)) + tail
+        self._tail = tail[-count:]
+        self.footer = parse_footer(self._tail, size_bytes, self.allowance)
+
+    def bring(self, needed: Sequence[str]) -> None:
+        """Have a file that holds the footer and the needed columns; all of the object if that is most."""
+        size_bytes = self.data.size_bytes
+        if not self._whole:
+            chunks = [chunk for name in needed for chunk in self.footer.chunks(name)]
+            spans: list[Span] = [(chunk.first, chunk.count) for chunk in chunks]
+            if sum(count for _, count in spans) > WHOLE_SHARE * size_bytes:
+                self._fetch()
+            else:
+                there = [(size_bytes - len(self._tail), self._tail)]
+                wanted = [(0, len(MAGIC)), *spans]
+                self.allowance.read_bytes += write_sparse(self.file, self.data, there, wanted)
+        with self.file.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise NotPlain("it does not begin as Parquet")
+            file.seek(size_bytes - len(self._tail))
+            if file.read() != self._tail:
+                raise NotPlain("it has two footers")
+
+    def _read(self, first: int, count: int) -> bytes:
+        if not self._whole:
+            content = read_range(self.data, first, count)
+            self.allowance.read_bytes += count
+            return content
+        with self.file.open("rb") as file:
+            file.seek(first)
+            return file.read(count)
+
+    def _fetch(self) -> None:
+        try:
+            with fetch(self.data, self.allowance, unpack=False) as file:
+                file.flush()
+                os.link(file.name, self.file)
+        except ReadFailure as failure:
+            failure.path = failure.path or self.data.path
+            raise
+        self._whole = True
+
+
+def _side_by_side(objects: Sequence[_Object], do: Callable[[_Object], None], allowance: Allowance) -> None:
+    """Do it to each object, a few at once; raise what the first of them raises that fails."""
     try:
-        return fetch(data, allowance, unpack=False)
-    except ReadFailure as failure:
-        failure.path = failure.path or data.path
-        raise
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            finish(pool, [pool.submit(copy_context().run, do, one) for one in objects])
+    finally:
+        for one in objects:
+            allowance.read_bytes += one.allowance.read_bytes
+            one.allowance.read_bytes = 0
+            if one.allowance.objects_read:
+                allowance.opened(one.data.path)
 
 
 def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
@@ -190,9 +229,9 @@ class _Stream:
     """Decodes the needed columns of files, a piece at a time, and counts what it gives."""
 
     def __init__(
-        self, files: Sequence[IO[bytes]], footers: Sequence[Footer], types: Types, allowance: Allowance
+        self, files: Sequence[Path], footers: Sequence[Footer], types: Types, allowance: Allowance
     ) -> None:
-        self._files = files  # they are there until the frame was read
+        self._files = files
         self._footers = footers
         self._types = types
         self._allowance = allowance
@@ -229,7 +268,7 @@ class _Stream:
         for file, footer in zip(self._files, self._footers, strict=True):
             count = 0
             with pyarrow.parquet.ParquetFile(
-                file.name,
+                file,
                 memory_map=True,
                 read_dictionary=[name for name in names if footer.has_dictionary(name)],
                 page_checksum_verification=True,

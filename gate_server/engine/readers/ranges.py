@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import IO
+from pathlib import Path
+from typing import TypeVar
 
 from gate_server.engine.objects import DataObject
-from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.scan import NotPlain
 from gate_server.errors import CouldNotTell
 
+T = TypeVar("T")
 Span = tuple[int, int]  # the first byte (from 0), and how many
 
 PARALLEL = 4
@@ -22,7 +22,7 @@ GAP_BYTES = 128 << 10
 CALL_BYTES = 8 << 20
 
 
-def read_range(data: DataObject, first: int, count: int, allowance: Allowance) -> bytes:
+def read_range(data: DataObject, first: int, count: int) -> bytes:
     """Return a range of an object; raises NotPlain where it cannot be had, so that the whole is read."""
     if data.read_range is None:
         raise NotPlain("the store serves no ranges")
@@ -34,40 +34,43 @@ def read_range(data: DataObject, first: int, count: int, allowance: Allowance) -
         raise NotPlain("the store serves no ranges")
     if len(content) != count:
         raise NotPlain("the store delivered another range")
-    allowance.read_bytes += count
     return content
 
 
-def sparse_file(
-    data: DataObject, there: Iterable[tuple[int, bytes]], wanted: Iterable[Span], allowance: Allowance
-) -> IO[bytes]:
-    """Return a temporary file as long as the object, with only `wanted` and what is `there` in its place.
+def write_sparse(
+    path: Path, data: DataObject, there: Iterable[tuple[int, bytes]], wanted: Iterable[Span]
+) -> int:
+    """Make a file as long as the object, with only `wanted` and what is `there` in its place.
+
+    Returns
+    -------
+    int
+        How many bytes were read.
 
     Raises
     ------
     NotPlain
         A range could not be read.
     """
-    target = tempfile.NamedTemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
-    try:
+    with path.open("wb") as target, ThreadPoolExecutor(PARALLEL) as pool:
         os.truncate(target.fileno(), data.size_bytes)
         for first, content in there:
             os.pwrite(target.fileno(), content, first)
-        with ThreadPoolExecutor(PARALLEL) as pool:
 
-            def bring(first: int, count: int) -> None:
-                content = read_range(data, first, count, allowance)
-                os.pwrite(target.fileno(), content, first)
+        def bring(first: int, count: int) -> int:
+            return os.pwrite(target.fileno(), read_range(data, first, count), first)
 
-            calls = [
-                pool.submit(copy_context().run, bring, first, count) for first, count in calls_for(wanted)
-            ]
-            for call in calls:
-                call.result()
+        calls = [pool.submit(copy_context().run, bring, first, count) for first, count in calls_for(wanted)]
+        return sum(finish(pool, calls))
+
+
+def finish(pool: ThreadPoolExecutor, calls: Sequence[Future[T]]) -> list[T]:
+    """Return what the calls return; raise what the first that fails raises, and begin no other."""
+    try:
+        return [call.result() for call in calls]
     except BaseException:
-        target.close()
+        pool.shutdown(cancel_futures=True)
         raise
-    return target
 
 
 def calls_for(spans: Iterable[Span]) -> Iterator[Span]:

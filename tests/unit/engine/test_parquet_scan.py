@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import hashlib
 import io
+import os
+import resource
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -349,3 +354,29 @@ def test_a_dataset_is_one_table_in_its_order() -> None:
     for limits in (Limits(rows=4), Limits(size_bytes=len(contents[0]) + 1)):
         with pytest.raises(NotPlain):
             scan_parquet(objects, ["n"], Allowance(limits))
+
+
+def test_a_dataset_of_more_parts_than_files_may_be_open() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    content = written(SMALL)
+    objects = [Store(content).object(f"part-{number}") for number in range(300)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, hard))
+    try:
+        scan = scan_parquet(objects, ["n"], Allowance(Limits()))
+        assert collected(scan).num_rows == 900
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by_ranges: None,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    scan = scan_parquet([Store(written()).object()], ["text"], Allowance(Limits()))
+    assert list(tmp_path.iterdir())
+    same(collected(scan), slow(written()))
+    del scan
+    gc.collect()
+    assert not list(tmp_path.iterdir())
