@@ -60,9 +60,9 @@ def _facts(part: passing.Part, opened: Footers) -> Facts:
     seen = part.asked.offer.looks_at_nulls or any(facts[present(place)] for place in range(len(known)))
     if known and not (rows and seen):
         return facts  # nothing is looked at, whatever it is
-    if part.compiled.facts:
+    if part.compiled.facts and not part.unfit:
         facts |= _of_column(part, known[0], rows, opened.schema)
-    if part.compiled.queries(facts):
+    if part.compiled.derived or part.compiled.queries(facts):
         raise NotNative("its rows have to be looked at")
     return facts
 
