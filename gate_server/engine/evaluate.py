@@ -192,6 +192,7 @@ def _by_scan(
     if footers is not None:
         results, left = metadata.run(asked, footers)
         if not left:
+            footers.look_through()
             return _answered(asked, results, footers.located.rows, footers.schema.names)
     read = {name for one in left for name in columns_needed(one)}
     scan = footers.scan(read) if footers is not None else open_scan(objects, fmt, allowance)

@@ -165,7 +165,7 @@ class Footer:
         return self._is_text_by(name, _BY_PREFIX)
 
     def _is_text_by(self, name: str, encodings: frozenset[int]) -> bool:
-        text = self.leaves[name].physical == _BYTE_ARRAY
+        text = name in self.leaves and self.leaves[name].physical == _BYTE_ARRAY
         return text and any(encodings & chunk.encodings for chunk in self.chunks(name))
 
     def chunks(self, name: str) -> list[Chunk]:

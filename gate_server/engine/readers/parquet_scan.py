@@ -6,35 +6,20 @@ the pass might see in another way than that reader is `NotPlain`.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet
 from polars.io.plugins import register_io_source
 
 from gate_server.engine.native.frames import is_held
 from gate_server.engine.objects import DataObject
-from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes
-from gate_server.engine.readers.failure import Allowance, ReadFailure
-from gate_server.engine.readers.footer import MAGIC, TAIL_BYTES, Footer, footer_bytes, parse_footer
-from gate_server.engine.readers.ranges import PARALLEL, Span, finish, read_range, write_sparse
+from gate_server.engine.readers.failure import Allowance
+from gate_server.engine.readers.footer import Footer
+from gate_server.engine.readers.parquet_object import Folder, ParquetObject, side_by_side
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
-from gate_server.engine.readers.source import fetch
-
-# Most footers are within the last bytes.
-TAIL_READ_BYTES = 64 << 10
-# Below this an object is fetched whole, as its checksum is compared then; so it is when most of it is needed.
-WHOLE_BYTES = 4 << 20
-WHOLE_SHARE = 0.6
+from gate_server.model import Limits
 
 Types = Mapping[str, pl.DataType]
 
@@ -42,7 +27,7 @@ Types = Mapping[str, pl.DataType]
 class Footers:
     """The objects of an obligation, of which the footers are known."""
 
-    def __init__(self, objects: Sequence[_Object], folder: _Folder, allowance: Allowance) -> None:
+    def __init__(self, objects: Sequence[ParquetObject], folder: Folder, allowance: Allowance) -> None:
         self._objects = objects
         self._folder = folder
         self._allowance = allowance
@@ -68,14 +53,30 @@ class Footers:
         if not names:
             raise NotPlain("no column that Polars holds exactly")
         types = {name: _type(self.footers, name) for name in names}
-        _side_by_side(self._objects, lambda one: one.bring(names), self._allowance)
-        stream = _Stream([one.file for one in self._objects], self.footers, types, self._allowance)
+        side_by_side(self._objects, lambda one: one.bring(names), self._allowance)
+        self.look_through(except_for=names)
+        stream = _Stream(self._objects, types, self._allowance.limits)
 
         def verify() -> Located:
             stream.verify()
             return self.located  # of this object, so that the files stay as long as the scan does
 
         return Scan(self.schema, stream.frame(), verify)
+
+    def look_through(self, except_for: Collection[str] = ()) -> None:
+        """Decode what nobody needs of small objects, which are here as a whole.
+
+        Raises
+        ------
+        NotPlain
+            Something is not as it should be.
+        """
+        rest = [name for name in self.schema.names if name not in except_for]
+        small = [one for one in self._objects if one.is_small]
+        if rest and any(one.footer.is_by_prefix(name) for one in small for name in rest):
+            raise NotPlain("text that is small until it is spelled out")
+        if rest:
+            side_by_side(small, lambda one: one.look_through(rest), self._allowance)
 
     def _any_column(self) -> list[str]:
         """Return the column of the fewest bytes."""
@@ -100,15 +101,15 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
     limits = allowance.limits
     if sum(data.size_bytes for data in objects) > limits.size_bytes:
         raise NotPlain("a limit of the data")
-    folder = _Folder()
+    folder = Folder()
     found = [
-        _Object(data, folder.path / f"{place}.parquet", Allowance(limits))
+        ParquetObject(data, folder.path / f"{place}.parquet", Allowance(limits))
         for place, data in enumerate(objects)
         if data.size_bytes
     ]
     if not found:
         raise NotPlain("nothing has content")
-    _side_by_side(found, _Object.open, allowance)
+    side_by_side(found, ParquetObject.open, allowance)
     footers = [one.footer for one in found]
     if any(not footer.schema.equals(footers[0].schema) for footer in footers):
         raise NotPlain("its objects have several schemas")
@@ -125,94 +126,6 @@ def scan_parquet(objects: Sequence[DataObject], needed: Collection[str], allowan
     return open_parquet(objects, allowance).scan(needed)
 
 
-class _Folder:
-    """A temporary folder that goes with who uses it last."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="gate-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-class _Object:
-    """One object: its footer, and as much of it as is needed, in a file of its own that nobody keeps open."""
-
-    def __init__(self, data: DataObject, file: Path, allowance: Allowance) -> None:
-        self.data = data
-        self.file = file
-        self.allowance = allowance
-        self.footer: Footer
-        self._tail = b""
-        self._whole = False
-
-    def open(self) -> None:
-        """Read the footer; the whole object where it is small."""
-        size_bytes = self.data.size_bytes
-        if size_bytes <= WHOLE_BYTES or self.data.read_range is None:
-            self._fetch()
-        else:
-            self.allowance.opened(self.data.path)
-        begin = max(size_bytes - TAIL_READ_BYTES, 0)
-        tail = self._read(begin, size_bytes - begin)
-        count = footer_bytes(tail) + TAIL_BYTES
-        if count > size_bytes - len(MAGIC):
-            raise NotPlain("its footer is longer than it")
-        if count > len(tail):
-            tail = self._read(size_bytes - count, count - len(tail)) + tail
-        self._tail = tail[-count:]
-        self.footer = parse_footer(self._tail, size_bytes, self.allowance)
-
-    def bring(self, needed: Sequence[str]) -> None:
-        """Have a file that holds the footer and the needed columns; all of the object if that is most."""
-        size_bytes = self.data.size_bytes
-        if not self._whole:
-            chunks = [chunk for name in needed for chunk in self.footer.chunks(name)]
-            spans: list[Span] = [(chunk.first, chunk.count) for chunk in chunks]
-            if sum(count for _, count in spans) > WHOLE_SHARE * size_bytes:
-                self._fetch()
-            else:
-                there = [(size_bytes - len(self._tail), self._tail)]
-                wanted = [(0, len(MAGIC)), *spans]
-                self.allowance.read_bytes += write_sparse(self.file, self.data, there, wanted)
-        with self.file.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise NotPlain("it does not begin as Parquet")
-            file.seek(size_bytes - len(self._tail))
-            if file.read() != self._tail:
-                raise NotPlain("it has two footers")
-
-    def _read(self, first: int, count: int) -> bytes:
-        if not self._whole:
-            content = read_range(self.data, first, count)
-            self.allowance.read_bytes += count
-            return content
-        with self.file.open("rb") as file:
-            file.seek(first)
-            return file.read(count)
-
-    def _fetch(self) -> None:
-        try:
-            with fetch(self.data, self.allowance, unpack=False) as file:
-                file.flush()
-                os.link(file.name, self.file)
-        except ReadFailure as failure:
-            failure.path = failure.path or self.data.path
-            raise
-        self._whole = True
-
-
-def _side_by_side(objects: Sequence[_Object], do: Callable[[_Object], None], allowance: Allowance) -> None:
-    """Do it to each object, a few at once; raise what the first of them raises that fails."""
-    try:
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            finish(pool, [pool.submit(copy_context().run, do, one) for one in objects])
-    finally:
-        for one in objects:
-            allowance.read_bytes += one.allowance.read_bytes
-            one.allowance.read_bytes = 0
-            if one.allowance.objects_read:
-                allowance.opened(one.data.path)
-
-
 def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
     schema = footers[0].schema
     if any(name not in footer.leaves for footer in footers):
@@ -226,15 +139,12 @@ def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
 
 
 class _Stream:
-    """Decodes the needed columns of files, a piece at a time, and counts what it gives."""
+    """Decodes the needed columns of objects, a piece at a time."""
 
-    def __init__(
-        self, files: Sequence[Path], footers: Sequence[Footer], types: Types, allowance: Allowance
-    ) -> None:
-        self._files = files
-        self._footers = footers
+    def __init__(self, objects: Sequence[ParquetObject], types: Types, limits: Limits) -> None:
+        self._objects = objects
         self._types = types
-        self._allowance = allowance
+        self._limits = limits
         self._fault = ""
 
     def frame(self) -> pl.LazyFrame:
@@ -251,43 +161,25 @@ class _Stream:
     ) -> Iterator[pl.DataFrame]:
         """Yield pieces as Polars asks for them: these columns, of these rows."""
         try:
-            for piece in self._read(self._types if columns is None else columns):
+            for piece in self._read(list(self._types) if columns is None else columns):
                 given = piece if rows is None else piece.head(rows)
                 if rows is not None:
                     rows -= len(given)
                 yield given if predicate is None else given.filter(predicate)
                 if rows == 0:
                     return
-        except (pa.ArrowException, OSError, ValueError, ReadFailure, NotPlain) as error:
-            self._fault = str(error) if isinstance(error, NotPlain) else type(error).__name__
-            raise NotPlain(self._fault) from error
+        except NotPlain as error:
+            self._fault = str(error)
+            raise
 
-    def _read(self, columns: Sequence[str] | Types) -> Iterator[pl.DataFrame]:
-        names = list(columns)
-        counted = Allowance(self._allowance.limits)
-        for file, footer in zip(self._files, self._footers, strict=True):
-            count = 0
-            with pyarrow.parquet.ParquetFile(
-                file,
-                memory_map=True,
-                read_dictionary=[name for name in names if footer.has_dictionary(name)],
-                page_checksum_verification=True,
-            ) as parquet:
-                for batch in parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=True):
-                    batch.validate(full=True)
-                    counted.take_decompressed(sum(decoded_bytes(one, counted) for one in batch.columns))
-                    count += batch.num_rows
-                    yield self._piece(batch, names)
-            if count != footer.rows:
-                raise NotPlain("it holds another number of rows than its footer says")
-
-    def _piece(self, batch: pa.RecordBatch, names: Sequence[str]) -> pl.DataFrame:
-        if batch.schema.names != names:
-            raise NotPlain("it holds other columns than its footer says")
-        piece = pl.DataFrame([_series(name, batch.column(name)) for name in names])
-        if any(piece.schema[name] != self._types[name] for name in names):
-            raise NotPlain("it holds other types than its footer says")
-        return piece
+    def _read(self, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+        counted = Allowance(self._limits)
+        for one in self._objects:
+            for batch in one.batches(names, counted):
+                piece = pl.DataFrame([_series(name, batch.column(name)) for name in names])
+                if any(piece.schema[name] != self._types[name] for name in names):
+                    raise NotPlain("it holds other types than its footer says")
+                yield piece
 
 
 def _series(name: str, column: pa.Array) -> pl.Series:

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from gate_server.engine.objects import DataObject
-from gate_server.engine.readers import parquet_scan
+from gate_server.engine.readers import parquet_object
 from gate_server.engine.readers.failure import Allowance, ReadFailure
-from gate_server.engine.readers.parquet_scan import scan_parquet
+from gate_server.engine.readers.parquet_scan import open_parquet, scan_parquet
 from gate_server.engine.readers.scan import NotPlain, Scan
 from gate_server.engine.readers.table import read_table
 from gate_server.errors import CouldNotTell
@@ -92,9 +92,9 @@ class Store:
 @pytest.fixture
 def by_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small objects be read as large ones are."""
-    monkeypatch.setattr(parquet_scan, "WHOLE_BYTES", 0)
-    monkeypatch.setattr(parquet_scan, "WHOLE_SHARE", 2.0)
-    monkeypatch.setattr(parquet_scan, "TAIL_READ_BYTES", 100)
+    monkeypatch.setattr(parquet_object, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(parquet_object, "WHOLE_SHARE", 2.0)
+    monkeypatch.setattr(parquet_object, "TAIL_READ_BYTES", 100)
 
 
 def written(table: pa.Table = TABLE, **options: Any) -> bytes:
@@ -187,6 +187,7 @@ def test_what_polars_writes_is_read_alike(compression: Any) -> None:
         same(fast(sink.getvalue()), slow(sink.getvalue()))
 
 
+@pytest.mark.usefixtures("by_ranges")
 @pytest.mark.parametrize(
     ("column", "options"),
     [
@@ -281,7 +282,7 @@ def test_limits_of_the_data_are_for_the_reader_of_today(limits: Limits) -> None:
 
 
 def test_only_what_is_needed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_scan, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(parquet_object, "WHOLE_BYTES", 1000)
     columns = {f"c{number}": [f"{number}-{row}" for row in range(20_000)] for number in range(20)}
     content = written(pa.table(columns), compression="none", use_dictionary=False, row_group_size=5_000)
     store, allowance = Store(content), Allowance(Limits())
@@ -380,3 +381,15 @@ def test_nothing_is_left_in_the_temporary_folder(
     del scan
     gc.collect()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_nobody_needs_of_a_small_object_is_looked_through() -> None:
+    whole = written(SMALL, compression="none", store_schema=False, write_page_checksum=True)
+    place = whole.index(b"x")  # in the pages of `t`
+    spoilt = whole[:place] + b"y" + whole[place + 1 :]
+    assert fast(whole, ["n"]).num_rows == 3
+    with pytest.raises(NotPlain):
+        fast(spoilt, ["n"])
+    footers = open_parquet([Store(spoilt).object()], Allowance(Limits()))
+    with pytest.raises(NotPlain):
+        footers.look_through()
