@@ -20,6 +20,7 @@ from gate_server.engine.native.frames import as_pandas_has_it
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.parquet_scan import Footers
 from gate_server.engine.readers.statistics import Proven, proven
+from gate_server.engine.run import Unanswered
 from gate_server.model import Result
 
 METADATA = "metadata"
@@ -41,7 +42,7 @@ def run(asked: Sequence[Asked], opened: Footers) -> tuple[dict[int, Result], lis
                 part, _ = passing.compile_one(one, opened.schema)
                 facts = _facts(part, opened)
                 done[one.number] = passing.result_of(part, facts, opened.located, names, METADATA)
-            except NotNative:
+            except (NotNative, Unanswered):
                 left.append(one)
     return done, left
 
@@ -57,12 +58,13 @@ def _facts(part: passing.Part, opened: Footers) -> Facts:
             raise NotNative("its nulls were not counted")
         facts[present(place)] = rows - found.nulls
         known.append(found)
-    seen = part.asked.offer.looks_at_nulls or any(facts[present(place)] for place in range(len(known)))
-    if known and not (rows and seen):
+    values = any(facts[present(place)] for place in range(len(known)))
+    if part.asked.offer.kind == "map" and not (rows and (values or part.asked.offer.looks_at_nulls)):
         return facts  # nothing is looked at, whatever it is
-    if part.compiled.facts and not part.unfit:
+    compiled = part.compiled
+    if compiled.facts:
         facts |= _of_column(part, known[0], rows, opened.schema)
-    if part.compiled.derived or part.compiled.queries(facts):
+    if compiled.derived or compiled.reads or compiled.queries(facts):
         raise NotNative("its rows have to be looked at")
     return facts
 
