@@ -120,6 +120,8 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
 
     (found, *others), located = _read(scan, derived, aggregates, *(read.query for read in reads.values()))
     row = found.row(0, named=True)
+    if row[ROWS] != located.rows:
+        raise NotPlain("it holds another number of rows than its parts say")
     row |= {name: read.made(other) for (name, read), other in zip(reads.items(), others, strict=True)}
     broken = {name for name in moments if row[beyond(name)]}
     left += [part.asked for part in parts if broken & set(columns_needed(part.asked))]

@@ -6,10 +6,12 @@ import os
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gate_server.engine.native.offered import NATIVE
+from gate_server.engine.run import Question, Unanswered, verdict_of
 
 from . import parity_aggregates, parity_rows, parity_values
 from .parity import asked_of, by_great_expectations, by_the_pass, differ, tables
@@ -79,3 +81,17 @@ def test_the_pass_answers_as_great_expectations_does(table: pa.Table, suite: lis
         if one.number in found and differ(found[one.number], wanted.get(one.number))
     ]
     assert not differing, "\n".join(map(str, differing))
+
+
+def test_a_metric_that_is_missing_is_no_zero() -> None:
+    question = Question(0, "expect_column_values_to_be_unique", {"column": "i"})
+    metrics = {
+        "table.row_count": 2,
+        "column_values.nonnull.unexpected_count": 0,
+        "column_values.unique.unexpected_count": 0,
+        "column_values.unique.unexpected_index_list": [],
+    }
+    assert verdict_of(question, metrics).success
+    for left_out in metrics:
+        with pytest.raises(Unanswered):
+            verdict_of(question, {name: value for name, value in metrics.items() if name != left_out})
