@@ -39,6 +39,7 @@ ALLOWED = {
     "cli/waive.py": "such as 14d from now",
     "reverts/apply.py": "when a temporary branch was made, in its name",
     "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
+    "setup/history.py": "expiry of waivers",
     "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",
     "store/records.py": "when somebody asked, and was answered; when something was kept",
