@@ -199,7 +199,7 @@ def result_of(part: Part, facts: Facts, located: Located, names: Sequence[str], 
         return results.nothing_seen(one, rows)
     if part.unfit and not no_values:
         return results.own(one, success=False, message=part.unfit)
-    if no_values and (part.unfit or one.offer.kind not in {"map", "aggregate"}):
+    if no_values and part.unfit:
         raise NotNative("no values: Great Expectations says what that means")
     question = part.question
     if part.compiled.asked:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gate_server.engine.native.offered import NATIVE
@@ -9,6 +12,8 @@ from gate_server.model import Format
 
 from .cases import CASES, GOOD, TYPES
 from .conftest import Judge
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -19,3 +24,9 @@ def test_a_listed_expectation_is_answered_from_the_pass(judge: Judge, holds: boo
         NATIVE, "pass"
     )
     assert {result.success for result in evaluation.results} == {holds}
+
+
+def test_the_list_is_told_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "engine.md").read_text()
+    section = text.partition("## What the pass answers")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(expect_\w+)` \|", section, re.MULTILINE) == list(NATIVE)
