@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import narwhals as nw
@@ -81,6 +82,20 @@ def literal(kind: pa.DataType, value: Any) -> nw.Expr:
         plain = dt.datetime.fromisoformat(value.isoformat())
         return nw.lit(plain, dtype=nw.Datetime("us", kind.tz))
     raise NotNative(f"{kind} is not compared here")
+
+
+def equals_any(values: nw.Expr, kind: pa.DataType, wanted: Collection[Any]) -> nw.Expr:
+    """Return where a value equals one of those wanted, none of which is null; null where there is no value.
+
+    Raises
+    ------
+    NotNative
+        As `compare`.
+    """
+    if pa.types.is_string(kind) and all(isinstance(one, str) for one in wanted):
+        return values.is_in(list(wanted))  # half the time, and any number of them
+    equal = [compare(values, kind, "==", one) for one in wanted]
+    return reduce(operator.or_, equal, nowhere(values))
 
 
 def nowhere(values: nw.Expr) -> nw.Expr:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, Query, Read, count, present
-from gate_server.engine.native.comparing import compare
+from gate_server.engine.native.comparing import equals_any
 
 _KEY, _TIMES = "key", "times"
 
@@ -108,5 +106,4 @@ def _different(values: nw.Expr) -> nw.Expr:
 def _is_in(ask: Ask, values: nw.Expr) -> nw.Expr:
     """Return which values Python finds in the set."""
     wanted = [one for one in set(ask.kwargs["value_set"]) if one is not None]
-    equal = [compare(values, ask.types[0], "==", one) for one in wanted]
-    return reduce(operator.or_, equal, nw.lit(False))
+    return equals_any(values, ask.types[0], wanted)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows, of_rows
-from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, nowhere
+from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, equals_any
 
 
 def not_null(ask: Ask) -> Compiled:
@@ -69,5 +69,4 @@ def _is_in(ask: Ask) -> nw.Expr:
         isinstance(one, (int, float)) and abs(one) >= DOUBLE_EXACT for one in wanted
     ):
         raise NotNative("pandas makes doubles of such a set")
-    equal = [compare(ask.values(), ask.types[0], "==", one) for one in wanted]
-    return reduce(operator.or_, equal, nowhere(ask.values()))
+    return equals_any(ask.values(), ask.types[0], wanted)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from .parity_values import ANY, BOUNDS, SETS, on_a_column, within
 
-NUMBERS = ["i", "small", "u", "f"]
+NUMBERS = ["i", "small", "u", "f", "f32", "m"]
 STATISTICS: st.SearchStrategy[Any] = st.sampled_from([0, 1, -1.5, 0.5, 2.5, 3, 1e16, 1e300])
 SHARES = st.sampled_from([0, 0.25, 0.5, 1])
 
