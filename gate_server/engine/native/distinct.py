@@ -12,6 +12,9 @@ from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, Query, Rea
 from gate_server.engine.native.comparing import equals_any
 
 _KEY, _TIMES = "key", "times"
+# Great Expectations lists some of these values: only how many there are is passed on.
+_NOT_IN_SET = "column.distinct_values.not_in_set"
+_MISSING = "column.distinct_values.missing_from_column"
 
 
 def value_count(ask: Ask) -> Compiled:
@@ -70,9 +73,9 @@ def _sets(ask: Ask, *, unexpected: bool, missing: bool) -> Compiled:
         found: dict[str, Any] = {}
         if unexpected:
             others = facts["others"][0][_TIMES] if "others" in facts else 0
-            found["column.distinct_values.not_in_set.count"] = others
+            found |= {_NOT_IN_SET: [], f"{_NOT_IN_SET}.count": others}
         if missing:
-            found["column.distinct_values.missing_from_column.count"] = len(wanted) - facts["found"]
+            found |= {_MISSING: [], f"{_MISSING}.count": len(wanted) - facts["found"]}
         return found
 
     return Compiled(facts, metrics, queries=queries)
