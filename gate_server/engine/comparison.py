@@ -1,6 +1,6 @@
 """What is judged beside what the destination holds: the answers to the expectations of `destination`.
 
-Numbers are compared exactly, as fractions; only the sums of floats are rounded, once.
+Numbers are compared exactly, as fractions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from gate_server.engine import keys, phrases, results
+from gate_server.engine import figures, keys, phrases, results
 from gate_server.engine.families import MOMENT, NUMERIC, SCALAR, Column, Family, columns_of
 from gate_server.engine.fit import Unfit
 from gate_server.engine.naming import quoted
@@ -176,7 +175,7 @@ def _rows_of_new(table: Table, unchanged: frozenset[str]) -> npt.NDArray[np.int6
 def _band(one: Asked, table: Table, beside: Beside, there: Table) -> Result:  # noqa: ARG001
     statistic, is_ratio = _STATISTICS[one.type]
     (name,) = one.columns
-    if statistic is not _null_share:
+    if statistic is not figures.null_share:
         _comparable(one.columns, table, there, NUMERIC)
     theirs = statistic(there.data[name])
     if theirs is None:
@@ -199,10 +198,10 @@ def _band(one: Asked, table: Table, beside: Beside, there: Table) -> Result:  # 
 def _newer(one: Asked, table: Table, beside: Beside, there: Table) -> Result:
     (name,) = one.columns
     column = _comparable(one.columns, table, there, NUMERIC | MOMENT)[0]
-    theirs = _largest(there.data[name])
+    theirs = figures.largest(there.data[name])
     if theirs is None:
         raise _New(_NOTHING.format(f"values in {quoted(name)}"))
-    mine = _largest(table.data[name])
+    mine = figures.largest(table.data[name])
     if mine is None:
         message = f"{quoted(name)}: no values (expected: {results.expected(one)})"
         return results.own(one, success=False, message=message)
@@ -222,7 +221,7 @@ def _age(one: Asked, table: Table, committed_at: int) -> Result:
     column = columns_of(table.data.schema)[name]
     if column.family not in MOMENT and table.data[name].null_count < table.data.num_rows:
         raise Unfit(f"`{name}` is {column.family}, dates or timestamps are needed to {results.should(one)}")
-    newest = _largest(table.data[name])
+    newest = figures.largest(table.data[name])
     if newest is None:
         message = f"{quoted(name)}: no values (expected: {results.expected(one)})"
         return results.own(one, success=False, message=message)
@@ -241,64 +240,6 @@ def _seconds(moment: Any) -> Fraction:
         moment = moment.replace(tzinfo=dt.UTC)
     since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return Fraction(since.days * 86_400 + since.seconds) + Fraction(since.microseconds, 1_000_000)
-
-
-def _largest(column: pa.ChunkedArray) -> Any:
-    """Return the largest value, None without one; NaN counts as null."""
-    values = _without_nan(column)
-    return None if values.null_count == len(values) else pc.max(values).as_py()
-
-
-def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column in which NaN is null."""
-    if not pa.types.is_floating(column.type):
-        return column
-    column = column.cast(pa.float32()) if column.type == pa.float16() else column
-    return pc.if_else(pc.is_nan(column), None, column)
-
-
-def _null_share(column: pa.ChunkedArray) -> Fraction:
-    nulls = len(column) - len(_present(column))
-    return Fraction(nulls, len(column)) if len(column) else Fraction(0)
-
-
-def _mean(column: pa.ChunkedArray) -> Fraction | None:
-    total = _sum(column)
-    return None if total is None else total / len(_present(column))
-
-
-def _sum(column: pa.ChunkedArray) -> Fraction | None:
-    values = _numbers(column)
-    if not len(values):
-        return None
-    if pa.types.is_floating(values.type):
-        return Fraction(math.fsum(values.to_numpy()))
-    if pa.types.is_integer(values.type):  # 2**64 times 10**15 rows fit
-        return Fraction(pc.sum(values.cast(pa.decimal128(20, 0))).as_py())
-    return sum(map(Fraction, values.to_pylist()), Fraction(0))
-
-
-def _median(column: pa.ChunkedArray) -> Fraction | None:
-    values = _numbers(column)
-    if not len(values):
-        return None
-    order = pc.sort_indices(values)
-    middle = [values[order[place].as_py()].as_py() for place in {(len(values) - 1) // 2, len(values) // 2}]
-    return sum(map(Fraction, middle), Fraction(0)) / len(middle)
-
-
-def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the values; raises `Unfit` where one is infinite."""
-    values = _present(column)
-    if pa.types.is_floating(values.type):
-        if pc.any(pc.is_inf(values), min_count=0).as_py():
-            raise Unfit("it holds infinite values, on one side or the other: the two cannot be compared")
-        return values.cast(pa.float64())
-    return values
-
-
-def _present(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return _without_nan(column).drop_null()
 
 
 def _comparable(
@@ -365,11 +306,14 @@ def _place(table: Table, row: int) -> str:
 
 _Statistic = Callable[[pa.ChunkedArray], Fraction | None]
 _STATISTICS: dict[str, tuple[_Statistic, bool]] = {
-    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": (_null_share, False),
-    "expect_column_mean_ratio_to_destination_to_be_between": (_mean, True),
-    "expect_column_mean_difference_to_destination_to_be_between": (_mean, False),
-    "expect_column_median_ratio_to_destination_to_be_between": (_median, True),
-    "expect_column_sum_ratio_to_destination_to_be_between": (_sum, True),
+    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": (
+        figures.null_share,
+        False,
+    ),
+    "expect_column_mean_ratio_to_destination_to_be_between": (figures.mean, True),
+    "expect_column_mean_difference_to_destination_to_be_between": (figures.mean, False),
+    "expect_column_median_ratio_to_destination_to_be_between": (figures.median, True),
+    "expect_column_sum_ratio_to_destination_to_be_between": (figures.total, True),
 }
 _ANSWERS: dict[str, Callable[[Asked, Table, Beside, Table], Result]] = {
     COMPARES: _row_count,
