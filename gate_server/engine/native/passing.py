@@ -265,7 +265,7 @@ def _read(scan: Scan, derived: Mapping[str, Derived], *queries: Query) -> tuple[
             frame = frame.cache()
         asked = [query(nw.from_native(frame)).to_native() for query in queries]
         found = pl.collect_all(asked, engine="streaming")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, nw.exceptions.NarwhalsError) as error:
         scan.verify()
         raise NotPlain(f"Polars could not do it ({type(error).__name__})") from error
     return found, scan.verify()
