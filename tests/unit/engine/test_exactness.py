@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 from gate_server.engine.bounds import Inseparable, parting
 from gate_server.engine.fit import BOUNDS
+from gate_server.engine.judgement import Judgement
+from gate_server.engine.readers.scan import Part
+from gate_server.engine.readers.table import Table
+from gate_server.engine.run import Unanswered
 from gate_server.model import Evaluation, Format
+
+from .parity import asked_of
 
 Ask = Callable[..., Evaluation]
 D = Decimal
@@ -154,12 +160,16 @@ def test_a_row_condition_rounds_nothing(judge: Any) -> None:
         assert (result.success, result.vacuous) == (False, False)
 
 
-def test_what_no_double_parts_is_not_judged(ask: Ask) -> None:
+def test_what_no_double_parts_is_told_apart_by_the_pass_alone(ask: Ask) -> None:
     between = [D("1.1"), D("1.10000000000000001")]
-    evaluation = ask("column_values_to_be_between", {"max_value": 1.1}, between)
-    assert (evaluation.status, evaluation.results) == ("error", ())
-    assert evaluation.problem is not None
-    assert "closer to a bound than" in evaluation.problem.message
+    result = ask("column_values_to_be_between", {"max_value": 1.1}, between).results[0]
+    assert (result.answered_from, result.success, result.rows) == ("pass", False, (1,))
+    asked = asked_of(
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "v", "max_value": 1.1}}
+    )
+    table = Table(pa.table({"v": between}), (Part("x.parquet", 0),))
+    with pytest.raises(Unanswered, match="closer to a bound than"):
+        Judgement(table).judge(asked)
 
 
 def test_a_single_value_has_no_z_score(ask: Ask) -> None:
