@@ -35,31 +35,16 @@ _TYPE_ORDER = 1
 
 STATISTICS: Fields = {1: BINARY, 2: BINARY, 3: I64, 4: I64, 5: BINARY, 6: BINARY, 7: BOOL, 8: BOOL}
 _SCHEMA_ELEMENT: Fields = {
-    1: I32,
-    2: I32,
-    3: I32,
+    **dict.fromkeys((1, 2, 3, 5, 6, 7, 8, 9), I32),
     4: BINARY,
-    5: I32,
-    6: I32,
-    7: I32,
-    8: I32,
-    9: I32,
     10: {8: {1: BOOL, 2: {1: {}, 2: {}, 3: {}}}},  # a timestamp's unit; what else it says, PyArrow reads
 }
 _COLUMN_META_DATA: Fields = {
-    1: I32,
+    **dict.fromkeys((5, 6, 7, 9, 10, 11, 14), I64),
+    **dict.fromkeys((1, 4, 15), I32),
     2: [I32],
     3: [BINARY],
-    4: I32,
-    5: I64,
-    6: I64,
-    7: I64,
-    9: I64,
-    10: I64,
-    11: I64,
     12: STATISTICS,
-    14: I64,
-    15: I32,
 }
 _COLUMN_CHUNK: Fields = {
     1: BINARY,
