@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, Query, Read, count, present
+from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, Query, Read, count, present
 from gate_server.engine.native.comparing import equals_any
 
 _KEY, _TIMES = "key", "times"
@@ -83,6 +83,8 @@ def _sets(ask: Ask, *, unexpected: bool, missing: bool) -> Compiled:
 
 def most_common(ask: Ask) -> Compiled:
     """Return what `expect_column_most_common_value_to_be_in_set` wants."""
+    if ask.columns[0].zone is not None:
+        raise NotNative("Great Expectations loses the zone of the most common value")
     wanted = [one for one in set(ask.kwargs["value_set"]) if one is not None]
     among_wanted = count(_is_in(ask, nw.col(_KEY)))
 

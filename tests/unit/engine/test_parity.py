@@ -95,3 +95,11 @@ def test_a_metric_that_is_missing_is_no_zero() -> None:
     for left_out in metrics:
         with pytest.raises(Unanswered):
             verdict_of(question, {name: value for name, value in metrics.items() if name != left_out})
+
+
+def test_the_most_common_moment_of_a_zone_is_for_great_expectations() -> None:
+    moments = pa.table({"z": pa.array([0, 0, 1], pa.timestamp("us", "UTC"))})
+    kwargs = {"column": "z", "value_set": ["1970-01-01"]}
+    (one,) = asked_of({"type": "expect_column_most_common_value_to_be_in_set", "kwargs": kwargs})
+    assert by_the_pass(moments, [one]) == {}
+    assert not by_great_expectations(moments, [one])[one.number].success
