@@ -191,6 +191,15 @@ def _by_scan(
     footers = open_parquet(objects, allowance) if fmt.type == "parquet" else None
     if footers is not None:
         results, left = metadata.run(asked, footers)
+        # What is decoded all the same is counted: a footer may lie.
+        decoded = {name for one in left for name in columns_needed(one)}
+        if footers.are_small:
+            decoded = set(footers.schema.names)
+        left = [
+            one
+            for one in asked
+            if one.number not in results or (one.columns and decoded.issuperset(columns_needed(one)))
+        ]
         if not left:
             footers.look_through()
             return _answered(asked, results, footers.located.rows, footers.schema.names)

@@ -28,6 +28,7 @@ METADATA = "metadata"
 
 def run(asked: Sequence[Asked], opened: Footers) -> tuple[dict[int, Result], list[Asked]]:
     """Return the results that footers prove, by number, and what is left for the pass."""
+    passing.refuse_odd_names(asked)
     done: dict[int, Result] = {}
     left: list[Asked] = []
     names = opened.schema.names

@@ -18,6 +18,8 @@ Facts = Mapping[str, Any]
 Query = Callable[["nw.LazyFrame[Any]"], "nw.LazyFrame[Any]"]
 # Every expectation is told how many rows its condition selects, and how many values a column has in them.
 ROWS = "rows"
+# In how many pieces the table was read: what is added up is added up piece by piece.
+PIECES = "pieces"
 # The row's place in the table, from 0: a column that queries find beside those of the data.
 ROW = "__row__"
 FIRST_ROWS = 20

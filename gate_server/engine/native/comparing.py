@@ -67,6 +67,8 @@ def literal(kind: pa.DataType, value: Any) -> nw.Expr:
     if pa.types.is_integer(kind) and isinstance(value, (int, float)) and int(value) == value:
         return nw.lit(int(value), dtype=nw.UInt64() if kind == pa.uint64() else nw.Int64())
     if kind == pa.float64() and isinstance(value, (int, float)):
+        if isinstance(value, int) and (abs(value) > 10**308 or int(float(value)) != value):
+            raise NotNative("an integer that no double holds")
         return nw.lit(float(value), dtype=nw.Float64())
     if (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and isinstance(value, str):
         return nw.lit(value)

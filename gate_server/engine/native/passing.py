@@ -15,6 +15,7 @@ from gate_server.engine.families import columns_of
 from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.native.ask import (
     FIRST_ROWS,
+    PIECES,
     ROW,
     ROWS,
     Ask,
@@ -81,6 +82,7 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
     NotPlain, ReadFailure
         What was read is not what the objects hold.
     """
+    refuse_odd_names(asked)
     schema = scan.schema
     columns = columns_of(schema)
     held = scan.frame.collect_schema()
@@ -132,6 +134,8 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
         }
         for part in parts
     }
+    for known in facts_of.values():
+        known[PIECES] = located.pieces
     _look_up_rows(scan, derived, facts_of)
     for part, known in facts_of.items():
         while wanting := {k: v for k, v in part.compiled.queries(known).items() if k not in known}:
@@ -142,6 +146,12 @@ def run(asked: Sequence[Asked], scan: Scan) -> Passed:
         except (NotNative, Unanswered):
             left.append(part.asked)
     return Passed(done, tuple(left), located)
+
+
+def refuse_odd_names(asked: Sequence[Asked]) -> None:
+    """Raise NotPlain where a column has a name that Polars, or the pass itself, takes for something else."""
+    if any(name.startswith(("__", "^")) or name == "*" for one in asked for name in columns_needed(one)):
+        raise NotPlain("the name of a column could be taken for another")
 
 
 def columns_needed(one: Asked) -> tuple[str, ...]:

@@ -100,6 +100,8 @@ def as_rust(pattern: str) -> Written:
     NotNative
         It is outside of what both engines share, or one of them refuses it.
     """
+    if "{," in pattern:
+        raise NotNative("pandas' engine takes it for text")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what a later Python will read differently

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from gate_server.engine.families import Family
 from gate_server.engine.fit import BOUNDS
-from gate_server.engine.native.ask import Ask, Compiled, Facts, NotNative, Read, present
+from gate_server.engine.native.ask import PIECES, Ask, Compiled, Facts, NotNative, Read, present
 from gate_server.engine.native.comparing import DOUBLE_EXACT
 from gate_server.engine.native.extremes import parting
 
@@ -37,7 +37,7 @@ def total(ask: Ask) -> Compiled:
         return Compiled(
             _sums(ask),
             lambda facts: {
-                "column.sum": _known(ask, facts["total"], facts["magnitude"], facts[present(0)])
+                "column.sum": _known(ask, facts, facts["total"], facts["magnitude"], facts[present(0)])
                 if facts[present(0)]
                 else 0.0
             },
@@ -64,7 +64,7 @@ def mean(ask: Ask) -> Compiled:
         if not count:
             return {"column.mean": None}
         found, magnitude = facts["total"] / count, facts["magnitude"] / count
-        return {"column.mean": _known(ask, found, magnitude, count, exact=_whole(ask, facts))}
+        return {"column.mean": _known(ask, facts, found, magnitude, count, exact=_whole(ask, facts))}
 
     return Compiled(_sums(ask), metrics)
 
@@ -80,7 +80,7 @@ def deviation(ask: Ask) -> Compiled:
             raise NotNative("squares may be beyond doubles")
         # What is squared are distances from a mean, whose own error counts.
         magnitude, exact = found + facts["magnitude"] / count, found == 0 and _whole(ask, facts)
-        return {"column.standard_deviation": _known(ask, found, magnitude, count + 1, exact=exact)}
+        return {"column.standard_deviation": _known(ask, facts, found, magnitude, count + 1, exact=exact)}
 
     doubles = _doubles(ask)
     return Compiled({"deviation": doubles.std(ddof=1), "magnitude": doubles.abs().sum()}, metrics)
@@ -123,7 +123,9 @@ def _sums(ask: Ask) -> dict[str, nw.Expr]:
     return {"total": _doubles(ask).sum(), "magnitude": _doubles(ask).abs().sum()}
 
 
-def _known(ask: Ask, value: float, magnitude: float, count: int, *, exact: bool = False) -> float:
+def _known(
+    ask: Ask, facts: Facts, value: float, magnitude: float, count: int, *, exact: bool = False
+) -> float:
     """Return a value that `count` doubles were added up to, if no other order of them says otherwise.
 
     Parameters
@@ -140,7 +142,7 @@ def _known(ask: Ask, value: float, magnitude: float, count: int, *, exact: bool 
     """
     if not math.isfinite(magnitude):
         raise NotNative("infinite, or beyond doubles on the way")
-    error = 0.0 if exact or count <= 2 else magnitude * _rounding(count)
+    error = 0.0 if exact or count <= 2 else magnitude * _rounding(count, facts[PIECES])
     given = [float(ask.kwargs[key]) for key in BOUNDS if ask.kwargs.get(key) is not None]
     if error and any(abs(value - bound) <= error for bound in given):
         raise NotNative("it depends on the order of summation whether a bound holds")
@@ -154,11 +156,11 @@ def _whole(ask: Ask, facts: Facts) -> bool:
     return bool(pa.types.is_integer(ask.types[0]) and facts["magnitude"] <= DOUBLE_EXACT)
 
 
-def _rounding(count: int) -> float:
+def _rounding(count: int, pieces: int) -> float:
     """Return how far two sums of `count` doubles may differ, relative to the sum of the absolute values.
 
     NumPy and Polars add blocks of 128 and then pairs of sums (some 50 roundings together), Polars then what
-    its morsels of some 100,000 rows gave, one by one. Smaller morsels make more roundings, but these are as
-    often up as down: their number's root counts.
+    its morsels gave, one by one: those of some 100,000 rows, and the `pieces` that it was handed. Each of
+    these roundings may go the same way, as they do where all values are equal.
     """
-    return (128 + count / 2**17) * 2.0**-53
+    return (128 + pieces + count / 2**16) * 2.0**-53

@@ -29,8 +29,7 @@ _REQUIRED, _OPTIONAL = 0, 1
 _BYTE_ARRAY = 6
 _UNITS = {1: "ms", 2: "us", 3: "ns"}
 _CONVERTED_UNITS = {9: "ms", 10: "us"}  # ConvertedType, of older writers
-_BY_DICTIONARY = frozenset({2, 8})  # PLAIN_DICTIONARY, RLE_DICTIONARY
-_BY_PREFIX = frozenset({7})  # DELTA_BYTE_ARRAY
+_BY_DELTA = frozenset({6, 7})  # DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY
 _TYPE_ORDER = 1
 
 STATISTICS: Fields = {1: BINARY, 2: BINARY, 3: I64, 4: I64, 5: BINARY, 6: BINARY, 7: BOOL, 8: BOOL}
@@ -141,17 +140,10 @@ class Footer:
     announced_bytes: int
     writer: str
 
-    def has_dictionary(self, name: str) -> bool:
-        """Whether the column is text, some of it stored once and referred to."""
-        return self._is_text_by(name, _BY_DICTIONARY)
-
-    def is_by_prefix(self, name: str) -> bool:
-        """Whether the column is text, some of it stored as what it does not share with the text before."""
-        return self._is_text_by(name, _BY_PREFIX)
-
-    def _is_text_by(self, name: str, encodings: frozenset[int]) -> bool:
+    def is_by_delta(self, name: str) -> bool:
+        """Whether the column is text, some of it in delta encodings, which tell no lengths beforehand."""
         text = name in self.leaves and self.leaves[name].physical == _BYTE_ARRAY
-        return text and any(encodings & chunk.encodings for chunk in self.chunks(name))
+        return text and any(_BY_DELTA & chunk.encodings for chunk in self.chunks(name))
 
     def chunks(self, name: str) -> list[Chunk]:
         """Return the column's chunks, one a row group."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from gate_server.engine.objects import DataObject
-from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes
+from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes, is_text
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.footer import MAGIC, TAIL_BYTES, Footer, footer_bytes, parse_footer
 from gate_server.engine.readers.ranges import PARALLEL, Span, finish, read_range, write_sparse
@@ -27,6 +27,7 @@ TAIL_READ_BYTES = 64 << 10
 # Below this an object is fetched whole, as its checksum is compared then; so it is when most of it is needed.
 WHOLE_BYTES = 4 << 20
 WHOLE_SHARE = 0.6
+_READ_BEYOND_BYTES = 100
 
 
 class Folder:
@@ -90,7 +91,8 @@ class ParquetObject:
             with pyarrow.parquet.ParquetFile(
                 self.file,
                 memory_map=True,
-                read_dictionary=[name for name in names if self.footer.has_dictionary(name)],
+                # All text, so that its size is known before it is spelled out.
+                read_dictionary=[name for name in names if is_text(self.footer.schema.field(name).type)],
                 page_checksum_verification=True,
             ) as parquet:
                 for batch in parquet.iter_batches(BATCH_ROWS, columns=list(names), use_threads=True):
@@ -110,7 +112,11 @@ class ParquetObject:
         size_bytes = self.data.size_bytes
         if not self._whole:
             chunks = [chunk for name in needed for chunk in self.footer.chunks(name)]
-            spans: list[Span] = [(chunk.first, chunk.count) for chunk in chunks]
+            # Some writers of old told too short lengths, so PyArrow reads a little further (PARQUET-816).
+            end = size_bytes - len(self._tail)
+            spans: list[Span] = [
+                (chunk.first, min(chunk.count + _READ_BEYOND_BYTES, end - chunk.first)) for chunk in chunks
+            ]
             if sum(count for _, count in spans) > WHOLE_SHARE * size_bytes:
                 self._fetch()
             else:

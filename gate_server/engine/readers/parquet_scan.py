@@ -7,6 +7,7 @@ the pass might see in another way than that reader is `NotPlain`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import polars as pl
@@ -39,6 +40,11 @@ class Footers:
             first += one.footer.rows
         self.located = Located(tuple(parts), first)
 
+    @property
+    def are_small(self) -> bool:
+        """Whether all objects were fetched whole, so that nothing has to be taken from footers alone."""
+        return all(one.is_small for one in self._objects)
+
     def scan(self, needed: Collection[str]) -> Scan:
         """Return the columns that are `needed`, as far as they are there; any other one if none is.
 
@@ -59,7 +65,8 @@ class Footers:
 
         def verify() -> Located:
             stream.verify()
-            return self.located  # of this object, so that the files stay as long as the scan does
+            # `self`, so that the files stay as long as the scan does
+            return replace(self.located, pieces=stream.pieces)
 
         return Scan(self.schema, stream.frame(), verify)
 
@@ -73,7 +80,7 @@ class Footers:
         """
         rest = [name for name in self.schema.names if name not in except_for]
         small = [one for one in self._objects if one.is_small]
-        if rest and any(one.footer.is_by_prefix(name) for one in small for name in rest):
+        if rest and any(one.footer.is_by_delta(name) for one in small for name in rest):
             raise NotPlain("text that is small until it is spelled out")
         if rest:
             side_by_side(small, lambda one: one.look_through(rest), self._allowance)
@@ -130,7 +137,7 @@ def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
     schema = footers[0].schema
     if any(name not in footer.leaves for footer in footers):
         raise NotPlain("a column is not there or not plain")
-    if any(footer.is_by_prefix(name) for footer in footers):
+    if any(footer.is_by_delta(name) for footer in footers):
         raise NotPlain("text that is small until it is spelled out")  # and comes without a dictionary
     kind = schema.field(name).type
     if not is_held(kind):
@@ -146,6 +153,7 @@ class _Stream:
         self._types = types
         self._limits = limits
         self._fault = ""
+        self.pieces = 0
 
     def frame(self) -> pl.LazyFrame:
         """Return the table; it may be read several times."""
@@ -179,6 +187,7 @@ class _Stream:
                 piece = pl.DataFrame([_series(name, batch.column(name)) for name in names])
                 if any(piece.schema[name] != self._types[name] for name in names):
                     raise NotPlain("it holds other types than its footer says")
+                self.pieces += 1
                 yield piece
 
 

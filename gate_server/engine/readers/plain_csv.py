@@ -19,7 +19,7 @@ from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.plain_records import BLOCK_BYTES, Block, PlainRecords
 from gate_server.engine.readers.plain_values import Column
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
-from gate_server.engine.readers.source import content
+from gate_server.engine.readers.source import MD5, content
 from gate_server.model import Format
 
 
@@ -53,6 +53,8 @@ def scan_csv(
 
 
 def _again(objects: Sequence[DataObject], fmt: Format, allowance: Allowance, block_bytes: int) -> Scan:
+    if not all(MD5.fullmatch(data.checksum) for data in objects):
+        raise NotPlain("nothing would show that it is not the same as before")
     scan = scan_csv(objects, fmt, allowance.afresh(), block_bytes=block_bytes)
     if scan is None:
         raise NotPlain("it holds nothing any more")
@@ -71,7 +73,7 @@ class _Blocks:
         self._block_bytes = block_bytes
         self.names: tuple[str, ...] = ()
         self.parts: list[Part] = []
-        self.rows = 0
+        self.rows = self.count = 0
 
     def __iter__(self) -> Iterator[Block]:
         for data in self._objects:
@@ -92,6 +94,7 @@ class _Blocks:
             self.parts.append(Part(data.path, self.rows, records.lines))
             for block in records.blocks():
                 self.rows += block.records
+                self.count += 1
                 if self.rows > self._allowance.limits.rows:
                     raise NotPlain("too many rows")
                 yield block
@@ -147,7 +150,7 @@ class _Reading:
             raise self._failure
         if self._state != "done":
             raise NotPlain("not read to the end")
-        return Located(tuple(self._blocks.parts), self._blocks.rows)
+        return Located(tuple(self._blocks.parts), self._blocks.rows, self._blocks.count)
 
     def _ahead(self) -> Iterator[Block]:
         block, self._first = self._first, None

@@ -36,10 +36,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Located:
-    """Where the rows of a table come from. There is at least one part."""
+    """Where a table's rows come from, and in how many pieces they were read. There is at least one part."""
 
     parts: tuple[Part, ...]
     rows: int
+    pieces: int = 1
 
     def place(self, row: int) -> tuple[str, int | None]:
         """Return the path of the object that `row` comes from, and its line there (None in Parquet)."""

@@ -35,7 +35,8 @@ class Table:
     @property
     def located(self) -> Located:
         """Where each row comes from."""
-        return Located(self.parts, self.data.num_rows)
+        chunks = max((column.num_chunks for column in self.data.columns), default=1)
+        return Located(self.parts, self.data.num_rows, chunks)
 
     def frame(self) -> pd.DataFrame:
         """Return the data for pandas: nullable types, so that big integers beside nulls stay exact.

@@ -160,7 +160,7 @@ OPTIONS = [
         {"use_dictionary": False, "data_page_size": 200, "column_encoding": encodings}
         for encodings in (
             dict.fromkeys(["int32", "int64", "ms", "us", "date"], "DELTA_BINARY_PACKED"),
-            {"text": "DELTA_LENGTH_BYTE_ARRAY", "bool": "RLE", "int32": "BYTE_STREAM_SPLIT"},
+            {"bool": "RLE", "int32": "BYTE_STREAM_SPLIT"},
         )
     ),
 ]
@@ -204,6 +204,7 @@ def test_what_polars_writes_is_read_alike(compression: Any) -> None:
         (pa.array([1.0], pa.float16()), {}),
         (pa.nulls(1), {}),
         (pa.array(["x"]), {"column_encoding": {"x": "DELTA_BYTE_ARRAY"}}),
+        (pa.array(["x"]), {"column_encoding": {"x": "DELTA_LENGTH_BYTE_ARRAY"}}),
     ],
 )
 def test_what_might_be_read_in_two_ways_is_not_plain(column: pa.Array, options: dict[str, Any]) -> None:
