@@ -236,7 +236,12 @@ class Judge:
             if item.number not in found
         ]
         mine = [task for task in tasks if task.rule.runs == "here" or not self._lends]
-        mine.sort(key=lambda task: [item.path for item in task.obligation.objects])  # what is read together
+        places: dict[tuple[str, ...], int] = {}  # what reads the same objects is read together
+        mine.sort(
+            key=lambda task: places.setdefault(
+                tuple(item.path for item in task.obligation.objects), len(places)
+            )
+        )
         for task, evaluation in zip(mine, self._evaluate(check.repository, mine), strict=True):
             self._store.evaluations.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation
