@@ -57,6 +57,7 @@ class Run:
 
     seconds: float
     peak_bytes: int
+    check: str = ""
 
 
 def engine() -> Iterator[Figure]:
@@ -172,10 +173,10 @@ def _provable(gate: Gate, world: World, folder: Path) -> Iterator[Figure]:
         taken = []
         for number in range(ROUNDS):
             commit = _commit(world, f"provable/{rows}-{number}.parquet", file)
-            taken.append(_hook_to_verdict(gate, world, commit).seconds)
-        (target,) = gate.api.get("/api/v1/checks?limit=1").json()["checks"][:1]
-        detail = gate.api.get(f"/api/v1/checks/{target['id']}").json()
-        read.append(sum(one["bytes_read"] for one in detail["targets"]))
+            run = _hook_to_verdict(gate, world, commit)
+            taken.append(run.seconds)
+        detail = gate.api.get(f"/api/v1/checks/{run.check}").json()
+        read.append(sum(one["meta"]["gate"]["bytes_read"] for one in detail["validations"]))
         sizes.append(file.stat().st_size)
         times.append(statistics.median(taken))
     yield Figure(
@@ -203,7 +204,7 @@ def _hook_to_verdict(gate: Gate, world: World, commit: str) -> Run:
         seconds = time.perf_counter() - started
     if answer.status_code != 200:
         raise RuntimeError(answer.text)
-    return Run(seconds, peak[0])
+    return Run(seconds, peak[0], answer.json()["check"])
 
 
 @contextmanager
