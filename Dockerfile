@@ -14,7 +14,7 @@ RUN python -m venv /opt/gate
 WORKDIR /src
 # The locked dependencies first: they change more rarely than the code.
 COPY requirements.lock ./
-RUN /opt/gate/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+RUN /opt/gate/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY actions actions
 COPY hooks hooks

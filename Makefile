@@ -20,12 +20,12 @@ $(VENV)/pyvenv.cfg:
 # One stamp a lock file: a set-up that is up to date costs nothing.
 $(VENV)/.runtime: $(VENV)/pyvenv.cfg requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) (once, about a minute) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # Beside Python packages: what Prefect's tests want of Debian and of npm. Made only when all of it is there.
