@@ -33,6 +33,7 @@ COMMANDS = {
     "waive": ("waive", "Answer for bad data until an end: it merges with a warning."),
     "waivers": ("waivers", "List and end waivers."),
     "install": ("install", "Put the gate before a branch of a repository."),
+    "doctor": ("doctor", "Say what is wrong with a set-up, and what mends it."),
     "policy": ("policy", "Show or reload the policy of a running gate."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),

@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -130,6 +132,15 @@ class LakeFS:
         """Return the JSON of a reading call and its ETag, empty when there is none."""
         answer = self._reading("GET", path, {})
         return json_of(answer, f"GET {path}"), answer.headers.get("etag", "")
+
+    def clock(self) -> datetime | None:
+        """Return the time that lakeFS's answer to our keys carries, whole seconds; one call, tried once."""
+        said = self._once("GET", "/user", {}).headers.get("date", "")
+        try:
+            found = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def text(self, path: str, /) -> str:
         """Return the text of a reading call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gate_server.errors import CouldNotTell, LakeFSError
 from gate_server.lakefs.branches import Branches
@@ -75,25 +76,31 @@ def prove(branches: Branches, head: Commit, gate_url: str) -> Iterator[str]:
     CouldNotTell
         When something passed, or was refused by something else than the gate.
     """
-    number = secrets.token_hex(8)
-    canary, proof = f"gate-canary-{number}", f"gate-proof-{number}"
-    with temporary_branch(branches, canary, head.id), temporary_branch(branches, proof, head.id):
-        branches.upload(proof, CANARY_PREFIX + number, b"refuse me\n")
-        commit = branches.commit(proof, "The gate's canary").id
+    with canary_branch(branches, head) as (canary, commit):
         _prove_gate(branches, commit, canary, gate_url)
         yield "a merge of the canary was refused by the gate"
-        expectation = {"gate.expected_head": NOWHERE, "gate.expected_metarange": NOWHERE}
-        _refused(
-            lambda: branches.revert(
-                canary, commit, parent_number=1, message="-", metadata=expectation, allow_empty=True
-            ),
-            "a revert that expects another head",
-        )
+        _refused(lambda: revert_wrongly(branches, canary, commit), "a revert that expects another head")
         yield "a revert that expects another head was refused"
         _refused(lambda: branches.commit(canary, "-", allow_empty=True), "a direct commit")
         yield "a direct commit was refused"
         _refused(lambda: branches.cherry_pick(canary, commit), "a cherry-pick")
         yield "a cherry-pick was refused"
+
+
+@contextmanager
+def canary_branch(branches: Branches, head: Commit) -> Iterator[tuple[str, str]]:
+    """Give a branch at `head` that its actions guard too, and a commit that the gate refuses there."""
+    number = secrets.token_hex(8)
+    canary, proof = f"gate-canary-{number}", f"gate-proof-{number}"
+    with temporary_branch(branches, canary, head.id), temporary_branch(branches, proof, head.id):
+        branches.upload(proof, CANARY_PREFIX + number, b"refuse me\n")
+        yield canary, branches.commit(proof, "The gate's canary").id
+
+
+def revert_wrongly(branches: Branches, branch: str, commit: str) -> None:
+    """Revert a commit, but only at a head that no branch has: the guard of reverts refuses it (H6)."""
+    expectation = {"gate.expected_head": NOWHERE, "gate.expected_metarange": NOWHERE}
+    branches.revert(branch, commit, parent_number=1, message="-", metadata=expectation, allow_empty=True)
 
 
 def _prove_gate(branches: Branches, commit: str, canary: str, gate_url: str) -> None:

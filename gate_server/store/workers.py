@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Engine, delete, func, insert, select, update
 
 from gate_server.store.database import reading
@@ -33,6 +35,11 @@ class Workers:
         dead = workers.c.lease_until < database_time(-FORGOTTEN_AFTER_S)
         with self._engine.begin() as connection:
             connection.execute(delete(workers).where((workers.c.name == name) | dead))
+
+    def clock(self) -> datetime:
+        """Return the database's time."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(database_time())).scalar_one()
 
     def alive(self) -> int:
         """Return how many workers are alive."""

@@ -1,0 +1,89 @@
+"""Looks at what is asked of a branch: rules, what they match, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from gate_server.errors import CouldNotTell
+from gate_server.lakefs.client import repository_url
+from gate_server.model import Rule
+from gate_server.policy.globs import literal_prefix
+from gate_server.policy.plan import applied_rules
+from gate_server.policy.targets import concerns
+from gate_server.reports.wording import count, seconds
+from gate_server.setup.doctor.finding import Finding, Ground, fine, found, nothing, unseen
+from gate_server.setup.doctor.of_branch import Head
+from gate_server.setup.doctor.of_gate import GateState
+
+MOST_OBJECTS = 20_000
+LAST_CHECKS = 200
+WEBHOOK_S = 60  # as in actions/gate_pre_merge.yaml
+
+
+def waits(ground: Ground, head: Head, base: GateState) -> Iterator[Finding]:
+    """Yield D212."""
+    place, store = head.place, base.store
+    if store is None:
+        raise CouldNotTell("the gate's database, with the record of checks, was not read (D302, D303)")
+    wait_s = ground.settings.wait_s
+    if not head.is_lua and wait_s >= WEBHOOK_S:
+        saw = f"GATE_WAIT_S is {wait_s:g}, but lakeFS gives up after {WEBHOOK_S} s"
+        yield found("D212", place, saw, f"set GATE_WAIT_S below {WEBHOOK_S}")
+        return
+    limit_s = float(head.max_wait_s) if head.is_lua else wait_s
+    took = [
+        check.duration_s
+        for check in store.checks.listed(repository=place.repository, limit=LAST_CHECKS)
+        if check.destination == place.branch and check.duration_s is not None
+    ]
+    if not took:
+        yield nothing("D212", place, f"no check of it is in the record; a merge waits {seconds(limit_s)}")
+        return
+    longest = f"the longest of {count(len(took), 'check')} took {seconds(max(took))}"
+    saw = f"{longest}, a merge waits {seconds(limit_s)}"
+    yield found("D212", place, saw) if max(took) >= limit_s else fine("D212", place, saw)
+
+
+def rules(head: Head, base: GateState) -> Iterator[Finding]:
+    """Yield D213 and D214."""
+    place, policy = head.place, base.policy
+    if policy is None:
+        raise CouldNotTell("the policy was not read (D301)")
+    if policy.in_repository and head.lakefs.exists(
+        repository_url(place.repository, "refs", head.commit.id, "objects", "stat"), path=policy.in_repository
+    ):
+        raise CouldNotTell(
+            f"the repository has a policy of its own, {policy.in_repository}, not looked at here"
+        )
+    applied = applied_rules(policy, place.repository, place.branch)
+    if not applied.rules:
+        saw = f"{count(len(applied.off), 'rule')} for it, off" if applied.off else f"none of {policy.path}"
+        yield found("D213", place, saw)
+        yield nothing("D214", place, "no rule is for the branch (D213)")
+        return
+    yield fine("D213", place, ", ".join(rule.name for rule in applied.rules))
+    seen = {rule.name: _matches_something(head, rule) for rule in applied.rules}
+    if empty := [name for name, matched in seen.items() if matched is False]:
+        yield found("D214", place, f"nothing at the head is for: {', '.join(empty)}")
+    elif unknown := [name for name, matched in seen.items() if matched is None]:
+        yield unseen(
+            "D214", place, f"no match among the first {MOST_OBJECTS:,} objects: {', '.join(unknown)}"
+        )
+    else:
+        yield fine("D214", place, f"each of {count(len(seen), 'rule')} matches something")
+
+
+def _matches_something(head: Head, rule: Rule) -> bool | None:
+    """Return whether an object is for `rule`; None where there are too many to say no."""
+    path = repository_url(head.place.repository, "refs", head.commit.id, "objects", "ls")
+    looked = 0
+    for pattern in rule.paths:
+        entries = head.lakefs.pages(path, prefix=literal_prefix(pattern))
+        for entry in islice(entries, MOST_OBJECTS - looked + 1):
+            if looked == MOST_OBJECTS:
+                return None
+            looked += 1
+            if concerns(rule, str(entry.get("path", ""))):
+                return True
+    return False
