@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.arriving import Arriving
 from gate_server.engine.readers.decoding import BATCH_ROWS, decoded_bytes, is_text
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.footer import MAGIC, TAIL_BYTES, Footer, footer_bytes, parse_footer
@@ -28,6 +29,8 @@ TAIL_READ_BYTES = 64 << 10
 WHOLE_BYTES = 4 << 20
 WHOLE_SHARE = 0.6
 _READ_BEYOND_BYTES = 100
+# What is decoded at a time of an object that is still on its way.
+_RUN_BYTES = 8 << 20
 
 
 class Folder:
@@ -48,6 +51,7 @@ class ParquetObject:
         self.footer: Footer
         self._tail = b""
         self._whole = False
+        self._arriving: Arriving | None = None
 
     def open(self) -> None:
         """Read the footer; the whole object where it is small."""
@@ -95,20 +99,41 @@ class ParquetObject:
                 read_dictionary=[name for name in names if is_text(self.footer.schema.field(name).type)],
                 page_checksum_verification=True,
             ) as parquet:
-                for batch in parquet.iter_batches(BATCH_ROWS, columns=list(names), use_threads=True):
-                    if batch.schema.names != list(names):
-                        raise NotPlain("it holds other columns than its footer says")
-                    batch.validate(full=True)
-                    counted.take_decompressed(sum(decoded_bytes(one, counted) for one in batch.columns))
-                    rows += batch.num_rows
-                    yield batch
+                for groups in self._runs(names):
+                    for batch in parquet.iter_batches(BATCH_ROWS, groups, list(names), use_threads=True):
+                        if batch.schema.names != list(names):
+                            raise NotPlain("it holds other columns than its footer says")
+                        batch.validate(full=True)
+                        counted.take_decompressed(sum(decoded_bytes(one, counted) for one in batch.columns))
+                        rows += batch.num_rows
+                        yield batch
         except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, ReadFailure) as error:
             raise NotPlain(f"its columns cannot be read ({type(error).__name__})") from error
         if rows != self.footer.rows:
             raise NotPlain("it holds another number of rows than its footer says")
 
+    def _runs(self, names: Sequence[str]) -> Iterator[list[int] | None]:
+        """Yield row groups that are there, in order; None for all of them."""
+        if self._arriving is None:
+            yield None
+            return
+        run: list[int] = []
+        there = end = 0
+        for place, group in enumerate(self.footer.groups):
+            run.append(place)
+            chunks = [group.chunks[self.footer.leaves[name].place] for name in names]
+            end = max(end, *(chunk.first + chunk.count + _READ_BEYOND_BYTES for chunk in chunks))
+            if end - there >= _RUN_BYTES or place == len(self.footer.groups) - 1:
+                there = end
+                self._arriving.until(min(end, self.data.size_bytes))
+                yield run
+                run = []
+
     def bring(self, needed: Sequence[str]) -> None:
-        """Have a file that holds the footer and the needed columns; all of the object if that is most."""
+        """Have a file that holds the footer and the needed columns; all of the object if that is most.
+
+        That is then still on its way: `verify` says whether it arrived.
+        """
         size_bytes = self.data.size_bytes
         if not self._whole:
             chunks = [chunk for name in needed for chunk in self.footer.chunks(name)]
@@ -118,12 +143,38 @@ class ParquetObject:
                 (chunk.first, min(chunk.count + _READ_BEYOND_BYTES, end - chunk.first)) for chunk in chunks
             ]
             if sum(count for _, count in spans) > WHOLE_SHARE * size_bytes:
-                self._fetch()
-            else:
-                there = [(size_bytes - len(self._tail), self._tail)]
-                wanted = [(0, len(MAGIC)), *spans]
-                self.allowance.read_bytes += write_sparse(self.file, self.data, there, wanted)
+                self._arriving = Arriving(self.data, self.file, self._tail, self.allowance.limits)
+                return
+            there = [(size_bytes - len(self._tail), self._tail)]
+            wanted = [(0, len(MAGIC)), *spans]
+            self.allowance.read_bytes += write_sparse(self.file, self.data, there, wanted)
         self._check_ends()
+
+    def verify(self) -> None:
+        """Wait for what is still on its way.
+
+        Raises
+        ------
+        NotPlain, ReadFailure, OSError
+            It is not what was announced, or not to be had.
+        """
+        if self._arriving is not None:
+            try:
+                self._arriving.end()
+            finally:
+                self._count_arrived()
+            self._check_ends()
+
+    def stop(self) -> None:
+        """Fetch no more of it."""
+        if self._arriving is not None:
+            self._arriving.stop()
+            self._count_arrived()
+
+    def _count_arrived(self) -> None:
+        if self._arriving is not None:
+            self.allowance.read_bytes += self._arriving.allowance.read_bytes
+            self._arriving.allowance.read_bytes = 0
 
     def _check_ends(self) -> None:
         with self.file.open("rb") as file:
@@ -161,8 +212,13 @@ def side_by_side(
         with ThreadPoolExecutor(PARALLEL) as pool:
             finish(pool, [pool.submit(copy_context().run, do, one) for one in objects])
     finally:
-        for one in objects:
-            allowance.read_bytes += one.allowance.read_bytes
-            one.allowance.read_bytes = 0
-            if one.allowance.objects_read:
-                allowance.opened(one.data.path)
+        count(objects, allowance)
+
+
+def count(objects: Sequence[ParquetObject], allowance: Allowance) -> None:
+    """Count what was read of the objects, once."""
+    for one in objects:
+        allowance.read_bytes += one.allowance.read_bytes
+        one.allowance.read_bytes = 0
+        if one.allowance.objects_read:
+            allowance.opened(one.data.path)

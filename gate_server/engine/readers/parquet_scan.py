@@ -18,7 +18,7 @@ from gate_server.engine.native.frames import is_held
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.footer import Footer
-from gate_server.engine.readers.parquet_object import Folder, ParquetObject, side_by_side
+from gate_server.engine.readers.parquet_object import Folder, ParquetObject, count, side_by_side
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
 from gate_server.model import Limits
 
@@ -59,12 +59,21 @@ class Footers:
         if not names:
             raise NotPlain("no column that Polars holds exactly")
         types = {name: _type(self.footers, name) for name in names}
-        side_by_side(self._objects, lambda one: one.bring(names), self._allowance)
-        self.look_through(except_for=names)
+        try:
+            side_by_side(self._objects, lambda one: one.bring(names), self._allowance)
+            self.look_through(except_for=names)
+        except BaseException:
+            for one in self._objects:
+                one.stop()
+            count(self._objects, self._allowance)
+            raise
         stream = _Stream(self._objects, types, self._allowance.limits)
 
         def verify() -> Located:
-            stream.verify()
+            try:
+                stream.verify()
+            finally:
+                count(self._objects, self._allowance)
             # `self`, so that the files stay as long as the scan does
             return replace(self.located, pieces=stream.pieces)
 
@@ -160,7 +169,9 @@ class _Stream:
         return register_io_source(self._pieces, schema=pl.Schema(self._types))
 
     def verify(self) -> None:
-        """Raise NotPlain if something was wrong in any reading."""
+        """Raise what an object raises that did not arrive, NotPlain if something was wrong in any reading."""
+        for one in self._objects:
+            one.verify()
         if self._fault:
             raise NotPlain(self._fault)
 

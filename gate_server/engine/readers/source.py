@@ -32,7 +32,7 @@ def fetch(data: DataObject, allowance: Allowance, *, unpack: bool) -> IO[bytes]:
     """
     target = tempfile.NamedTemporaryFile(prefix="gate-")  # noqa: SIM115 - the caller closes it
     try:
-        for chunk in content(data, allowance) if unpack else _verified(data, allowance):
+        for chunk in content(data, allowance) if unpack else verified(data, allowance):
             target.write(chunk)
         target.seek(0)
         return target
@@ -49,21 +49,28 @@ def content(data: DataObject, allowance: Allowance) -> Generator[bytes, None, No
     ReadFailure
         As `fetch` does.
     """
-    chunks = _verified(data, allowance)
+    chunks = verified(data, allowance)
     first = b""
     while len(first) < MAGIC_BYTES and (chunk := next(chunks, b"")):
         first += chunk
     if not first:
         return
     codec = codec_of(data.path, first[:MAGIC_BYTES])
-    chunks = chain([first], chunks)
-    for chunk in decompress(chunks, codec) if codec else chunks:
+    whole: Iterator[bytes] = chain([first], chunks)
+    for chunk in decompress(whole, codec) if codec else whole:
         allowance.take_decompressed(len(chunk))
         yield chunk
 
 
-def _verified(data: DataObject, allowance: Allowance) -> Iterator[bytes]:
-    """Yield the stream's chunks; at its end, length and checksum are as announced or this raises."""
+def verified(data: DataObject, allowance: Allowance) -> Generator[bytes, None, None]:
+    """Yield the object's bytes as they are stored; at their end they are as announced, or this raises.
+
+    Raises
+    ------
+    ReadFailure
+        ``error`` when the store did not deliver what it announced, ``unreadable`` for a wrong checksum,
+        ``limit_of_data``.
+    """
     md5 = hashlib.md5(usedforsecurity=False)
     count = 0
     allowance.take_bytes(data.size_bytes)

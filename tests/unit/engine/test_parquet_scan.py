@@ -296,10 +296,95 @@ def test_only_what_is_needed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert allowance.objects_read == 1
 
     most, allowance = Store(content), Allowance(Limits())
-    scan_parquet([most.object()], list(columns)[:15], allowance)
+    collected(scan_parquet([most.object()], list(columns)[:15], allowance))
     assert most.whole == 1
     assert allowance.read_bytes == len(content) + most.ranges[0][1]
     assert allowance.objects_read == 1
+
+
+@pytest.fixture
+def on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small objects be decoded while they are fetched, a row group at a time."""
+    monkeypatch.setattr(parquet_object, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(parquet_object, "WHOLE_SHARE", 0.0)
+    monkeypatch.setattr(parquet_object, "_RUN_BYTES", 1)
+
+
+class Sent(io.RawIOBase):
+    """Sends 100 bytes at a time, and breaks off where it is told to."""
+
+    def __init__(self, content: bytes, breaks_at: int) -> None:
+        self._content, self._breaks_at, self._at = content, breaks_at, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._at >= self._breaks_at:
+            raise ConnectionResetError
+        chunk = self._content[self._at : self._at + 100]
+        self._at += len(chunk)
+        return chunk
+
+
+@pytest.mark.usefixtures("on_its_way")
+def test_what_is_decoded_on_its_way_counts_once_all_of_it_is_verified() -> None:
+    for options in ({"row_group_size": 50}, {"row_group_size": 500}, {"row_group_size": 7}):
+        content = written(**options)
+        store, allowance = Store(content), Allowance(Limits())
+        sent = replace(store.object(), open=lambda content=content: Sent(content, len(content) + 1))
+        scan = scan_parquet([sent], TABLE.column_names, allowance)
+        same(collected(scan), slow(content))
+        same(collected(scan), slow(content))
+        read = sum(count for _, count in store.ranges)
+        assert (allowance.read_bytes, allowance.objects_read) == (read + len(content), 1)
+
+
+@pytest.mark.usefixtures("on_its_way")
+@pytest.mark.parametrize("place", [0, 4, 300, -1])
+def test_what_is_changed_on_its_way_is_told_by_its_checksum(place: int) -> None:
+    content = written(row_group_size=50)
+    changed = bytearray(content)
+    changed[place] ^= 1
+    one = replace(Store(content).object(), open=lambda: io.BytesIO(changed))
+    with pytest.raises(ReadFailure) as caught:
+        collected_or_verified(scan_parquet([one], ["text", "double"], Allowance(Limits())))
+    assert (caught.value.status, caught.value.path) == ("unreadable", "a.parquet")
+
+
+@pytest.mark.usefixtures("on_its_way")
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6, 0.99])
+def test_what_breaks_off_on_its_way_is_no_judgement(share: float) -> None:
+    content = written(row_group_size=50)
+    one = replace(Store(content).object(), open=lambda: Sent(content, int(len(content) * share)))
+    with pytest.raises(ReadFailure) as caught:
+        collected_or_verified(scan_parquet([one], ["text", "double"], Allowance(Limits())))
+    assert (caught.value.status, caught.value.code) == ("error", "read_failed")
+
+
+def collected_or_verified(scan: Scan) -> pa.Table:
+    """Read a scan as the pass does: what its `verify` says goes before what Polars says."""
+    try:
+        return collected(scan)
+    finally:
+        scan.verify()
+
+
+@pytest.mark.usefixtures("on_its_way")
+def test_what_claims_a_checksum_is_looked_at_as_a_whole_before_it_is_decoded() -> None:
+    one = replace(Store(written()).object(), read_range=None, checksum="0" * 32)
+    with pytest.raises(ReadFailure):
+        scan_parquet([one], ["text"], Allowance(Limits()))
+
+
+@pytest.mark.usefixtures("on_its_way")
+def test_what_comes_with_another_footer_is_not_plain() -> None:
+    """Its checksum is none that is compared."""
+    content, other = written(SMALL), written(SMALL.slice(1))
+    other += bytes(len(content) - len(other))
+    one = replace(Store(content).object(), checksum="another kind", open=lambda: io.BytesIO(other))
+    with pytest.raises(NotPlain):
+        collected_or_verified(scan_parquet([one], ["n"], Allowance(Limits())))
 
 
 def test_small_objects_and_those_without_ranges_are_read_whole_and_verified() -> None:
