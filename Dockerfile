@@ -9,7 +9,7 @@
 # Without a volume on /etc/gate it judges by the example policy. GATE_HOOK_TOKEN_FILE and GATE_API_TOKEN_FILE
 # read the tokens from secrets that are mounted as files.
 
-FROM python:3.11-slim AS build
+FROM python:3.11-slim-bookworm AS build
 RUN python -m venv /opt/gate
 WORKDIR /src
 # The locked dependencies first: they change more rarely than the code.
@@ -24,7 +24,10 @@ COPY gate_client gate_client
 COPY gate_server gate_server
 RUN /opt/gate/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="lakefs-gate" \
+    org.opencontainers.image.description="Data quality gate and rollback service for lakeFS" \
+    org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --system --uid 10001 --home-dir /var/lib/gate --create-home gate
 COPY --from=build /opt/gate /opt/gate
 COPY expectations /etc/gate
