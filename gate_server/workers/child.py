@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gate_server.engine.objects import DataObject
 from gate_server.errors import CouldNotTell
@@ -62,6 +63,7 @@ class DraftTask:
 
 
 Task = EvaluationTask | LintTask | DraftTask
+SomeTask = TypeVar("SomeTask", bound=Task)
 
 
 @dataclass(frozen=True)
@@ -169,24 +171,25 @@ def _together(
     """
     from gate_server.engine.evaluate import evaluate_together
 
-    first = tasks[number]
-    if not isinstance(first, EvaluationTask):
+    same = [task for task in reading_same(tasks[number:]) if isinstance(task, EvaluationTask)]
+    if len(same) < 2:
         return {number: None}
-    same: list[EvaluationTask] = []
-    for task in tasks[number:]:
-        if not isinstance(task, EvaluationTask) or _reads(task) != _reads(first):
-            break
-        same.append(task)
-    if len(same) == 1:
-        return {number: None}
+    first = same[0]
     objects = _readable(lakefs, repository, first.obligation.objects)
     suites = [(task.suite, task.rule.parameters) for task in same]
     evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits)
     return dict(enumerate(evaluations or [None] * len(same), start=number))
 
 
-def _reads(task: EvaluationTask) -> tuple[object, ...]:
-    return (task.obligation.objects, task.rule.format, task.rule.limits)
+def reading_same(tasks: Sequence[SomeTask]) -> list[SomeTask]:
+    """Return the first task and those right after it that read the same: they are evaluated together."""
+    return list(takewhile(lambda task: _reads(task) == _reads(tasks[0]), tasks))
+
+
+def _reads(task: Task) -> tuple[object, ...]:
+    if isinstance(task, EvaluationTask):
+        return (task.obligation.objects, task.rule.format, task.rule.limits)
+    return (id(task),)  # the same as no other
 
 
 def _read(task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS) -> Evaluation | Draft:

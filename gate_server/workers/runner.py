@@ -39,6 +39,7 @@ from gate_server.workers.child import (
     begun,
     calls,
     failed,
+    reading_same,
     run,
 )
 from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
@@ -77,18 +78,22 @@ class Runner:
     def evaluate(self, repository: str, tasks: Sequence[EvaluationTask]) -> list[Evaluation]:
         """Return the evaluation of each task, in order.
 
-        ``error`` where the child overran a limit of the run, or died; the rest goes on in a fresh one.
+        ``error`` where the child overran a limit of the run, or died; the rest goes on in a fresh one. What
+        was read together with others is run once more by itself first: the limits are each rule's own.
         """
         source = self._source(repository)
         found: list[Evaluation] = []
         while len(found) < len(tasks):
-            go_on()
-            answers, fault = self._run(tasks[len(found) :], source)
-            found += [_evaluation(answer) for answer in answers]
-            if len(found) < len(tasks):
-                fault = fault or LimitOfRun("the process that read the data gave no answer")
-                log.warning("not evaluated", rule=tasks[len(found)].rule.name, reason=fault.message)
-                found.append(failed(fault.code, fault.message, fault.hint))
+            rest = tasks[len(found) :]
+            answers, fault = self._run(rest, source)
+            found += map(_evaluation, answers)
+            if len(answers) < len(rest):
+                late = reading_same(rest[len(answers) :])
+                if len(late) > 1 or (answers and len(reading_same(rest[len(answers) - 1 :])) > 1):
+                    log.info("evaluated one by one", rules=[task.rule.name for task in late])
+                    found += [_one(task, *self._run([task], source)) for task in late]
+                else:
+                    found.append(_one(rest[len(answers)], [], fault))
         return found
 
     def lint(self, tasks: Sequence[LintTask]) -> list[list[Problem]]:
@@ -242,6 +247,15 @@ def _tell_tasks(folder: Path, tasks: Sequence[Task]) -> None:
         duration_s = (done.stat().st_mtime if done.exists() else time.time()) - began_s
         rule = task.rule.name if isinstance(task, EvaluationTask) else ""
         traces.told("task", began_s, duration_s, failed=not done.exists(), rule=rule)
+
+
+def _one(task: EvaluationTask, answers: Sequence[Any], fault: LimitOfRun | None) -> Evaluation:
+    """Return what a task by itself was answered, else why it was not."""
+    if answers:
+        return _evaluation(answers[0])
+    fault = fault or LimitOfRun("the process that read the data gave no answer")
+    log.warning("not evaluated", rule=task.rule.name, reason=fault.message)
+    return failed(fault.code, fault.message, fault.hint)
 
 
 def _evaluation(data: Any) -> Evaluation:

@@ -45,6 +45,13 @@ rules:
   - {name: crash, paths: "crash/*", suite: shape, format: {type: csv, header: false}}
   - {name: free, paths: "free/*", suite: shape, format: {type: csv, header: false}}
 """
+# Each needs a column of its own in memory: 440 MB by itself, 680 MB all together.
+COLUMNS = ("c0", "c1", "c2", "c3", "c4")
+POLICY += "".join(
+    f"  - {{name: {name}, paths: 'columns/*', suite: {name}, format: {{type: parquet}},"
+    " limits: {memory_bytes: 550000000}}\n"
+    for name in COLUMNS
+)
 # The look-behind keeps the regular expression from an engine that never goes back.
 SUITES = {
     "shape": [{"type": "expect_table_column_count_to_equal", "kwargs": {"value": 5}}],
@@ -55,6 +62,15 @@ SUITES = {
             "kwargs": {"column": "_c0", "regex": "^(a+)+$(?<!b)"},
         }
     ],
+    **{
+        name: [
+            {
+                "type": "expect_column_values_to_match_regex",
+                "kwargs": {"column": name, "regex": "^a+$(?<!b)"},
+            }
+        ]
+        for name in COLUMNS
+    },
 }
 # The carriage return keeps it from the reader that takes it in a moment.
 LONG = b'"0\r",2,3,4,5\n' + b"".join(b"%d,2,3,4,5\n" % number for number in range(600_000))
@@ -113,6 +129,15 @@ def rows_200_million() -> bytes:
     with orc.ORCWriter(sink, compression="zstd") as writer:
         for _ in range(20):
             writer.write(table)
+    return sink.getvalue()
+
+
+def wide_columns(last: str) -> bytes:
+    """Return a Parquet file of some kilobytes, whose columns take 60 MB each in memory."""
+    sink = io.BytesIO()
+    columns = dict.fromkeys(COLUMNS, pa.array(["a" * 3000] * 20_000))
+    columns[COLUMNS[-1]] = pa.array([*["a" * 3000] * 19_999, last])
+    pq.write_table(pa.table(columns), sink, compression="zstd")
     return sink.getvalue()
 
 
@@ -187,6 +212,18 @@ def test_a_bomb_ends_with_the_limits_name_and_the_rest_goes_on(
     assert by_rule[path.split("/", maxsplit=1)[0]]["outcome"] == verdict
     assert by_rule["free"]["outcome"] == "FAIL"  # and not "could not tell"
     assert children(gate) == []
+    assert list(folder.glob("gate-child-*")) == []
+
+
+def test_rules_that_overrun_a_limit_only_together_are_judged_one_by_one(
+    world: World, gate: Gate, folder: Path
+) -> None:
+    world.commit(world.repository.branch("b").create("main"), {"columns/a.parquet": wide_columns("b")})
+    found = gate.ask(world.name, "b")
+    details = gate.api.get(f"/api/v1/checks/{found['check']}").json()["details"]
+    assert [(item["rule"], item["outcome"]) for item in details] == [(COLUMNS[-1], "FAIL")], details
+    said = [line for line in (folder / "gate.log").read_text().splitlines() if "evaluated one by one" in line]
+    assert len(said) == 1  # else the limit would not have been met at all
     assert list(folder.glob("gate-child-*")) == []
 
 
