@@ -42,11 +42,12 @@ prefect-demo: $(VENV)/.dev ## play two Prefect flows, good and bad, through the 
 
 test: lint unit contract e2e prefect ## lint, types, layers, unit, contract and end-to-end tests
 
-lint: $(VENV)/.dev ## ruff, mypy strict, import-linter
+lint: $(VENV)/.dev ## ruff, mypy strict, import-linter, pip check (the locks are installed without resolving)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pip check
 
 unit: $(VENV)/.dev ## policy, engine, store and the parts of the embedded lakeFS
 	@$(PYTEST) tests/unit
