@@ -75,7 +75,7 @@ class DeclaredOutcome:
 class Plan:
     """Every obligation (rule x target) and every declared outcome.
 
-    ``is_lasting``: the same commits make the same plan; not where a branch or tag is compared with, which may
+    ``is_lasting``: the same commits make the same plan; not where another ref is compared with, which may
     move.
     """
 

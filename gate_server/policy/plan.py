@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +32,6 @@ from gate_server.policy.targets import (
 )
 
 GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
-FULL_ID = re.compile(r"[0-9a-f]{64}")
 CANARY_PREFIX = "_gate/canary-"
 CANARY_REFUSED = "the gate's canary: refused, as it has to be"
 _CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
@@ -197,7 +195,7 @@ def make_plan(
         off=applied.off,
         changed=len(everything),
         unmatched=len(unmatched),
-        is_lasting=all(FULL_ID.fullmatch(ref) for ref in compared_with(applied.rules, changes)),
+        is_lasting=not compared_with(applied.rules, changes),
     )
 
 
