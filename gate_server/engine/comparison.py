@@ -26,9 +26,10 @@ from gate_server.engine.readers.table import Table
 from gate_server.engine.run import ROWS_KEPT
 from gate_server.model import AGE_AT_COMMIT, COMPARES, COMPARING, Result
 
+_COLUMNS = "expect_table_columns_to_include_those_of_destination"
 _WHOLE = frozenset(
     {
-        "expect_table_columns_to_include_those_of_destination",
+        _COLUMNS,
         "expect_table_rows_to_not_repeat_those_of_destination",
     }
 )
@@ -85,6 +86,17 @@ def compare(one: Asked, table: Table, beside: Beside) -> Result:
         return replace(results.own(one, success=True, message=str(new), vacuous=True), is_new=True)
     except Unfit as unfit:
         return results.own(one, success=False, message=str(unfit))
+
+
+def compare_nothing(one: Asked, beside: Beside) -> Result:
+    """Return the answer of objects without content to an expectation of `COMPARING`: they hold no row.
+
+    They hold no column either, but only who asks for the columns themselves hears of that: a table with the
+    destination's columns and no row is judged.
+    """
+    there = beside.table
+    schema = there.data.schema if there is not None and one.type != _COLUMNS else pa.schema([])
+    return compare(one, Table(schema.empty_table(), ()), beside)
 
 
 def _row_count(one: Asked, table: Table, beside: Beside, there: Table) -> Result:  # noqa: ARG001
@@ -318,7 +330,7 @@ _STATISTICS: dict[str, tuple[_Statistic, bool]] = {
 _ANSWERS: dict[str, Callable[[Asked, Table, Beside, Table], Result]] = {
     COMPARES: _row_count,
     "expect_table_row_count_difference_to_destination_to_be_between": _row_count,
-    "expect_table_columns_to_include_those_of_destination": _columns,
+    _COLUMNS: _columns,
     "expect_table_rows_to_not_repeat_those_of_destination": _repeated,
     "expect_compound_columns_to_include_those_of_destination": _keys_kept,
     "expect_compound_columns_to_not_repeat_those_of_destination": _repeated,

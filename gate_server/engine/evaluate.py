@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gate_server.engine import metadata
-from gate_server.engine.comparison import Beside, needed
+from gate_server.engine.comparison import Beside, compare_nothing, needed
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
@@ -38,8 +38,9 @@ def evaluate(
 
     Never raises for bad data. ``unreadable`` and ``limit_of_data`` say that the data is bad, ``error`` that
     it could not be told; no text holds a cell value. ``answered`` holds one result for each expectation,
-    but none when all objects are without content. `reference` is what the destination holds, for suites that
-    compare with it; `committed_at` when the judged commit was made, seconds since 1970.
+    but when all objects are without content those of comparisons alone. `reference` is what the
+    destination holds, for suites that compare with it; `committed_at` when the judged commit was made,
+    seconds since 1970.
     """
     started = time.monotonic()
     allowance, other_allowance = Allowance(limits), Allowance(limits)
@@ -206,7 +207,7 @@ def _by_scan(
     read = {name for one in left for name in columns_needed(one)}
     scan = footers.scan(read) if footers is not None else open_scan(objects, fmt, allowance)
     if scan is None:
-        return Evaluation("answered", rows=0)
+        return _without_content(asked, beside)
     passed = passing.run(left, scan)
     results |= passed.results
     if passed.left:
@@ -227,7 +228,7 @@ def _by_table(
     """Judge the whole table in memory."""
     table = read_table(objects, fmt, allowance)
     if table is None:
-        return Evaluation("answered", rows=0)
+        return _without_content(asked, beside)
     results: dict[int, Result] = {}
     left = tuple(asked)
     try:
@@ -239,6 +240,19 @@ def _by_table(
         judgement = Judgement(table, beside(left))
         results |= {result.number: result for result in judgement.judge(left)}
     return _answered(asked, results, table.data.num_rows, table.data.column_names)
+
+
+def _without_content(asked: Sequence[Asked], beside: Callable[[Sequence[Asked]], Beside]) -> Evaluation:
+    """Return what objects of 0 bytes answer: to comparisons alone; the rest is the rule's `on_empty`.
+
+    Where the destination cannot be read it stays known that nothing is here.
+    """
+    comparing = [one for one in asked if one.type in COMPARING]
+    try:
+        there = beside(comparing) if comparing else Beside()
+    except Unanswered as error:
+        return replace(_error("unanswered", str(error), ""), rows=0)
+    return Evaluation("answered", tuple(compare_nothing(one, there) for one in comparing), rows=0)
 
 
 def _answered(

@@ -86,7 +86,7 @@ class Evaluation:
     it was read into memory, where it was.
 
     ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
-    tell, never cached).
+    tell, never cached; of no rows where that much is known).
     """
 
     status: Literal["answered", "unreadable", "limit_of_data", "error"]

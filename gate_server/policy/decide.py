@@ -124,6 +124,8 @@ def _of_obligation(
     if evaluation.status == "error" or (evaluation.status != "answered" and problem is None):
         text, hint = (problem.text, problem.hint) if problem else ("no reason was given", "")
         yield Reason(Outcome.ERROR, f"could not tell: {text}", name, path, hint)
+        if evaluation.rows == 0:
+            yield _of_emptiness(rule, path)
         return
     if evaluation.status != "answered" and problem is not None:
         outcome = _weaker(Outcome.FAIL, rule.enforcement)
@@ -135,17 +137,21 @@ def _of_obligation(
         yield Reason(Outcome.ERROR, "could not tell: the evaluation holds no result", name, path)
         return
     if evaluation.is_empty:
-        outcome = _weaker(_CONSEQUENCE[rule.on_empty], rule.enforcement)
-        yield Reason(
-            outcome,
-            "holds no rows",
-            name,
-            path,
-            "set `on_empty: pass` on the rule where an empty object is fine",
-            waivable=outcome is Outcome.FAIL,
-        )
+        yield _of_emptiness(rule, path)
     for result in evaluation.results:
         yield from _of_result(result, rule, path, is_empty=evaluation.is_empty)
+
+
+def _of_emptiness(rule: Rule, path: str) -> Reason:
+    outcome = _weaker(_CONSEQUENCE[rule.on_empty], rule.enforcement)
+    return Reason(
+        outcome,
+        "holds no rows",
+        rule.name,
+        path,
+        "set `on_empty: pass` on the rule where an empty object is fine",
+        waivable=outcome is Outcome.FAIL,
+    )
 
 
 def _of_result(result: Result, rule: Rule, path: str, *, is_empty: bool) -> Iterable[Reason]:

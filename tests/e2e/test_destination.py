@@ -20,7 +20,7 @@ rules:
   - {name: sales, paths: [sales/*.csv], suite: grows, format: {type: csv}}
   - {name: whole, paths: [parts/**], suite: grows, format: {type: csv}, scope: dataset, dataset: parts/,
      reference: archive/}
-  - {name: keyed, paths: [keyed/*.csv], suite: keyed, format: {type: csv}, on_new: pass}
+  - {name: keyed, paths: [keyed/*.csv], suite: keyed, format: {type: csv}, on_new: pass, on_empty: pass}
   - {name: golden, paths: [golden/*.csv], suite: keyed, format: {type: csv}, reference_ref: golden,
      on_new: fail}
   - {name: log, paths: [log/*.csv], suite: once, format: {type: csv}, reference: log/}
@@ -112,6 +112,17 @@ def test_a_lost_key_is_refused_with_its_place(world: World, comparing: Gate) -> 
     assert lost in refused["summary"]
     world.commit(branch, {"keyed/a.csv": ids("4", "3", "2", "1")})
     assert comparing.ask(world.name, "first")["verdict"] == "PASS"
+
+
+def test_an_emptied_object_is_no_way_around_a_comparison(world: World, comparing: Gate) -> None:
+    branch = world.repository.branch("emptied").create("main")
+    world.commit(branch, {"keyed/a.csv": b""})
+    assert comparing.ask(world.name, "emptied")["verdict"] == "PASS"  # on_empty: pass
+    world.commit(world.main, {"keyed/a.csv": ids("1", "2")})
+    emptying = world.repository.branch("emptying").create("main")
+    world.commit(emptying, {"keyed/a.csv": b""})
+    refused = comparing.ask(world.name, "emptying")
+    assert (refused["verdict"], "2 of 2 keys" in refused["summary"]) == ("FAIL", True)
 
 
 def test_another_ref_is_compared_with_as_it_is_now(world: World, comparing: Gate) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gate_server.engine import keys
 from gate_server.engine.evaluate import evaluate
 from gate_server.engine.objects import DataObject
-from gate_server.model import AGE_AT_COMMIT, Evaluation, Format, Limits, Result
+from gate_server.model import AGE_AT_COMMIT, COMPARES, COMPARING, Evaluation, Format, Limits, Result
 
 from .conftest import _object, _suite
 
@@ -275,3 +275,51 @@ def test_ratios_are_exact(mine: pa.Array, theirs: pa.Array, name: str, low: floa
         bound = Fraction(str(low))
         if not rounds or abs(ratio - bound) > Fraction(1, 10**12):
             assert result.success is (ratio >= bound), (result.message, ratio)
+
+
+BANDS = ("mean_ratio", "mean_difference", "median_ratio", "sum_ratio")
+ASKED_OF_NOTHING: dict[str, dict[str, Any]] = {
+    COMPARES: {"min_value": 0.5},
+    "expect_table_row_count_difference_to_destination_to_be_between": {"min_value": 0},
+    COLUMNS: {},
+    KEPT: {"column_list": ["id"]},
+    **{
+        f"expect_column_{band}_to_destination_to_be_between": {"column": "v", "min_value": 0}
+        for band in BANDS
+    },
+    "expect_column_proportion_of_null_values_difference_to_destination_to_be_between": {
+        "column": "v",
+        "max_value": -0.1,
+    },
+    "expect_column_max_to_be_newer_than_destination": {"column": "v"},
+}
+HOLDS_OF_NOTHING: dict[str, dict[str, Any]] = {NEW_KEYS: {"column_list": ["id"]}, NEW_ROWS: {}}
+TYPED = Format("csv", types={"v": "number"})
+
+
+@pytest.mark.parametrize("kind", sorted(COMPARING))
+@pytest.mark.parametrize("content", [b"", b"id,v\n"], ids=["0 bytes", "a header"])
+def test_what_was_emptied_is_compared_all_the_same(kind: str, content: bytes) -> None:
+    kwargs = {**ASKED_OF_NOTHING, **HOLDS_OF_NOTHING}[kind]
+    there = _object(b"id,v\n1,2\n2,3\n", "main.csv")
+    holds = kind in HOLDS_OF_NOTHING or (kind == COLUMNS and content != b"")
+    parts = [_object(content, "1.csv"), _object(content, "2.csv")]
+    assert beside(kind, parts, there, TYPED, **kwargs).success is holds
+    assert beside(kind, _object(content), _object(b"id,v\n"), TYPED, **kwargs).is_new
+    assert beside(kind, _object(content), _object(b""), TYPED, **kwargs).is_new
+
+
+def test_0_bytes_are_no_rows_also_where_the_destination_cannot_be_read() -> None:
+    suite = _suite({"type": COMPARES, "kwargs": {"min_value": 0.5}})
+    evaluation = evaluate(suite, [_object(b"")], TYPED, {}, Limits(), [_object(b"id,v\n1\n", "main.csv")])
+    assert (evaluation.status, evaluation.rows) == ("error", 0)
+
+
+def test_0_bytes_are_compared_beside_what_is_not() -> None:
+    suite = _suite(
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}},
+        {"type": COMPARES, "kwargs": {"min_value": 0.5}},
+    )
+    there = [_object(b"id,v\n1,2\n", "main.csv")]
+    evaluation = evaluate(suite, [_object(b"")], TYPED, {}, Limits(), there)
+    assert [(result.number, result.success) for result in evaluation.results] == [(1, False)]

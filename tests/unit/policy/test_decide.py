@@ -176,6 +176,18 @@ def test_declared_outcomes_and_waivers(kind: str) -> None:
         assert [reason.waivable for reason in plain.reasons] == ([may_be_waived] if plain.reasons else [])
 
 
+@pytest.mark.parametrize(
+    ("on_empty", "outcome", "allowed"), [("fail", Outcome.FAIL, False), ("pass", Outcome.ERROR, True)]
+)
+def test_what_is_empty_stays_so_beside_a_destination_that_cannot_be_told(
+    on_empty: Any, outcome: Outcome, allowed: bool
+) -> None:
+    a_rule = rule(on_error="warn", on_empty=on_empty)
+    found = {0: Evaluation("error", problem=PROBLEM, rows=0)}
+    verdict = decide(plan("r"), found, policy(a_rule), NOW)
+    assert (verdict.outcome, verdict.allowed) == (outcome, allowed)
+
+
 @pytest.mark.parametrize("kind", EVALUATIONS)
 def test_what_is_not_told_is_not_waived_and_what_is_waived_does_not_pass(kind: str) -> None:
     evaluation, outcome = EVALUATIONS[kind]
