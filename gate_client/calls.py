@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from gate_client.errors import CouldNotTell, StillRunning, UsageError
-from gate_client.exchange import Connection, Flow, Pause, Request, exchange
+from gate_client.exchange import Connection, Flow, Pause, Request, content_of, exchange
 from gate_client.failures import require_allowed
 from gate_client.wire import (
     ActivePolicyBody,
@@ -27,6 +27,8 @@ from gate_client.wire import (
     RegistrationRequest,
     ReloadedBody,
     ReloadRequest,
+    ReportForm,
+    ReportQuery,
     RoleName,
     Sent,
     TokenBody,
@@ -134,6 +136,19 @@ def get_check(gate: Connection, check_id: str, *, wait_s: float = 0.0) -> Flow[C
     """
     request = Request("GET", f"{CHECKS}/{in_path(check_id)}", params={"wait": wait_s}, wait_s=wait_s)
     return (yield from exchange(gate, request, CheckBody))
+
+
+def get_report(gate: Connection, check_id: str, form: ReportForm = "json") -> Flow[bytes]:
+    """Return a check's report as a file: Great Expectations' JSON, ``html``, or JUnit's ``xml``.
+
+    Raises
+    ------
+    Conflict
+        While the check has no verdict.
+    """
+    query = checked(ReportQuery, format=form)
+    request = Request("GET", f"{CHECKS}/{in_path(check_id)}/report", params=query.model_dump())
+    return (yield from content_of(gate, request, f"gate-check-{check_id}.{form}"))
 
 
 def list_checks(gate: Connection, repository: str = "", *, limit: int = 50) -> Flow[list[CheckRow]]:

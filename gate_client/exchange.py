@@ -32,6 +32,7 @@ from gate_client.wire import ErrorBody
 
 T = TypeVar("T")
 A = TypeVar("A", bound=BaseModel)
+R = TypeVar("R")
 
 CONNECT_TIMEOUT_S = 10.0
 FIRST_PAUSE_S = 0.2
@@ -163,6 +164,16 @@ def exchange(gate: Connection, request: Request, answer: type[A]) -> Flow[A]:
     GateError
         Of the kind that the answer says.
     """
+    return (yield from _answered(gate, request, lambda came: _as_answer(gate, came, answer)))
+
+
+def content_of(gate: Connection, request: Request, name: str) -> Flow[bytes]:
+    """Make a call that a file called `name` answers, and return its bytes; raises as `exchange` does."""
+    return (yield from _answered(gate, request, lambda came: _as_file(gate, came, name)))
+
+
+def _answered(gate: Connection, request: Request, read: Callable[[httpx.Response], R | None]) -> Flow[R]:
+    """Make a call, again where it may be; `read` returns None of what is an error after all."""
     deadline = gate.clock() + gate.retry_for_s
     attempt = 0
     while True:
@@ -171,7 +182,7 @@ def exchange(gate: Connection, request: Request, answer: type[A]) -> Flow[A]:
             raise _unreachable(gate, came) from came
         assert came is not None  # noqa: S101 - for the type checker: a request brings an answer
         if came.status_code < 300 or came.status_code in request.accepts:
-            found = _as_answer(gate, came, answer)
+            found = read(came)
             if found is not None:
                 return found
         error = error_of(gate, came)
@@ -212,6 +223,19 @@ def _as_answer(gate: Connection, came: httpx.Response, answer: type[A]) -> A | N
             "set GATE_URL to the gate's own address; are gate and client of about the same version?",
             status=came.status_code,
         ) from error
+
+
+def _as_file(gate: Connection, came: httpx.Response, name: str) -> bytes | None:
+    """Return the file; None where it is an error, an error where a proxy answers with a page of its own."""
+    if came.status_code >= 300:
+        return None
+    if f'"{name}"' not in came.headers.get("Content-Disposition", ""):
+        raise GateUnreachable(
+            f"{gate.url} answers {came.status_code}, but not as a gate does",
+            "set GATE_URL to the gate's own address; are gate and client of about the same version?",
+            status=came.status_code,
+        )
+    return came.content
 
 
 def _pause_s(attempt: int, came: httpx.Response) -> float:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 Name = Annotated[str, Field(min_length=1, max_length=1024)]
 CommitId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Outcome = Literal["PASS", "WARN", "FAIL", "ERROR"]
+ReportForm = Literal["json", "html", "xml"]
 RoleName = Literal["hook", "reader", "checker", "reverter", "worker", "admin"]
 
 
@@ -62,6 +63,12 @@ class ListQuery(Sent):
 
     repository: str = Field(default="", max_length=1024, pattern="^[^\\x00]*$")
     limit: int = Field(default=50, ge=1, le=1000)
+
+
+class ReportQuery(Sent):
+    """Which form of a report."""
+
+    format: ReportForm = Field(default="json", description="Great Expectations' JSON, HTML, JUnit XML")
 
 
 class VerdictBody(Answered):

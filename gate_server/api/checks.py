@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from gate_client.wire import (
@@ -11,6 +12,7 @@ from gate_client.wire import (
     CheckRequest,
     ChecksBody,
     ListQuery,
+    ReportQuery,
     VerdictBody,
     WaitQuery,
 )
@@ -19,9 +21,10 @@ from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.addresses import report_url
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
-from gate_server.door.seen import seen_check, seen_checks
+from gate_server.door.seen import seen_check, seen_checks, seen_report
 from gate_server.model import Check, Policy, Verdict
 from gate_server.reports.json import row_json
+from gate_server.reports.kept import CONTENT_TYPES
 
 checks = APIBlueprint(
     "checks", __name__, url_prefix="/api/v1/checks", abp_responses=ERRORS, abp_security=TOKEN
@@ -57,6 +60,16 @@ def one_check(path: CheckPath, query: WaitQuery) -> dict[str, Any]:
     """Return a check; `?wait=SECONDS` waits for its verdict."""
     check, verdict = _awaited(seen_check(path.check_id), query.wait)
     return check_body(check, verdict)
+
+
+@checks.get(
+    "/<string:check_id>/report",
+    responses={200: {"description": "A file", "content": {kind: {} for kind in CONTENT_TYPES.values()}}},
+    summary="A check as a file to keep: Great Expectations' JSON, HTML or JUnit XML",
+)
+def report(path: CheckPath, query: ReportQuery) -> Response:
+    """Return the report of a check that is done; 409 while it is not."""
+    return seen_report(path.check_id, query.format)
 
 
 def _awaited(check: Check, wait_s: float, policy: Policy | None = None) -> tuple[Check, Verdict | None]:

@@ -133,6 +133,11 @@ class CheckService:
         kept = self.store.policies.get(check.policy_digest)
         return {rule["name"]: rule["suite"] for rule in kept.content["rules"]} if kept else {}
 
+    def policy_content(self, check: Check) -> Mapping[str, Any] | None:
+        """Return what the policy of the check says, as it is kept; None where nobody knows it any more."""
+        kept = self.store.policies.get(check.policy_digest)
+        return kept.content if kept else None
+
     def _policy_of(self, check: Check) -> Policy:
         """Return the policy of the repository that `check` was asked with, else the active one."""
         active = self.active.policy

@@ -27,6 +27,7 @@ COMMANDS = {
     "worker": ("worker", "Run a worker alone, for more machines on one PostgreSQL."),
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
     "checks": ("checks", "List what was judged, and what waits."),
+    "report": ("report", "Keep a check as a file: HTML, JUnit XML, Great Expectations' JSON or Data Docs."),
     "revert": ("revert", "Put a branch back to an earlier commit, in one new commit."),
     "reapply": ("reapply", "Bring a branch's changes again, after a merge of it was taken back."),
     "audit": ("audit", "Say of each commit of a branch who vouches for it; verify the record."),

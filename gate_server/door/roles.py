@@ -25,6 +25,7 @@ NEEDS: Mapping[str, Role] = {
     "checks.ask_ahead": Role.CHECKER,
     "checks.list_checks": Role.READER,
     "checks.one_check": Role.READER,
+    "checks.report": Role.READER,
     "leases.list_waiting": Role.WORKER,
     "leases.take": Role.WORKER,
     "reverts.revert": Role.REVERTER,
@@ -46,5 +47,6 @@ NEEDS: Mapping[str, Role] = {
     "web.home": Role.READER,
     "web.check_page": Role.READER,
     "web.check_as_json": Role.READER,
+    "web.check_report_file": Role.READER,
     "web.revert_page": Role.READER,
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from flask import Response
+
 from gate_server.access.roles import newest_within
+from gate_server.door.addresses import report_url
 from gate_server.door.context import services
 from gate_server.door.security import principal, sees
 from gate_server.errors import NotFound
 from gate_server.model import Check, MadeWaiver, Revert
+from gate_server.reports.kept import CONTENT_TYPES, Form, file_name, kept_report, no_verdict_yet
 
 
 def seen_check(check_id: str) -> Check:
@@ -16,6 +20,27 @@ def seen_check(check_id: str) -> Check:
     if check is None or not sees(check.repository, check.destination):
         raise NotFound(f"there is no check {check_id}", "`gate check` and GET /api/v1/checks list them")
     return check
+
+
+def seen_report(check_id: str, form: Form) -> Response:
+    """Return a check's report as a file to keep.
+
+    Raises
+    ------
+    NotFound
+        As `seen_check`.
+    Conflict
+        While there is no verdict: half a report must not look like a whole one.
+    """
+    check = seen_check(check_id)
+    checks = services().checks
+    verdict = checks.verdict_of(check)
+    if verdict is None:
+        raise no_verdict_yet(check_id)
+    content = kept_report(form, check, verdict, report_url(check_id), checks.policy_content(check))
+    answer = Response(content, content_type=CONTENT_TYPES[form])
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file_name(check_id, form)}"'
+    return answer
 
 
 def seen_checks(limit: int, repository: str = "") -> list[Check]:

@@ -10,12 +10,13 @@ from werkzeug.wrappers import Response
 from gate_server.door.addresses import report_url
 from gate_server.door.context import services
 from gate_server.door.security import principal_of_session, sign_in
-from gate_server.door.seen import seen_check, seen_checks, seen_revert, seen_reverts
+from gate_server.door.seen import seen_check, seen_checks, seen_report, seen_revert, seen_reverts
 from gate_server.errors import TooManyFailures
 from gate_server.reports.check import check_report, check_row
 from gate_server.reports.json import check_json
+from gate_server.reports.kept import form_called
+from gate_server.reports.markup import set_up_templates
 from gate_server.reports.revert import revert_report
-from gate_server.web.rendering import set_up_templates
 
 NEWEST_CHECKS, NEWEST_REVERTS = 50, 10
 
@@ -60,6 +61,12 @@ def check_as_json(check_id: str) -> dict[str, object]:
     check = seen_check(check_id)
     verdict = here.checks.verdict_of(check)
     return check_json(check, verdict, report_url(check_id), here.checks.suites_of(check))
+
+
+@web.get("/checks/<check_id>/report")
+def check_report_file(check_id: str) -> Response:
+    """Give the report as a file to keep; ``?format=`` is as the API's."""
+    return seen_report(check_id, form_called(request.args.get("format", "html")))
 
 
 @web.get("/reverts/<revert_id>")

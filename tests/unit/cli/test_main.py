@@ -62,6 +62,7 @@ def test_a_missing_extra_is_named(module: str, command: str, extra: str) -> None
     [
         "['check', 'lakefs://sales/x', '--into', 'main', '--server', 'http://127.0.0.1:1']",
         "['revert', 'lakefs://sales/main', '--to', 'main~1', '--server', 'http://127.0.0.1:1']",
+        "['report', 'abc', '--server', 'http://127.0.0.1:1']",
         "['tokens', 'list', '--server', 'http://127.0.0.1:1']",
         "['env', 'list', 'lakefs://sales']",
     ],

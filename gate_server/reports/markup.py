@@ -1,4 +1,4 @@
-"""How the templates write text, times and numbers."""
+"""How templates write text, times and numbers: those of the pages, and those of reports that are kept."""
 
 from __future__ import annotations
 
