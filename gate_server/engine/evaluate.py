@@ -12,7 +12,7 @@ from gate_server.engine.comparison import Beside, compare_nothing, needed
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
-from gate_server.engine.native.passing import columns_needed
+from gate_server.engine.native.compiling import columns_needed
 from gate_server.engine.objects import DataObject
 from gate_server.engine.questions import Asked, interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure

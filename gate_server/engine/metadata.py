@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from gate_server.engine import results
-from gate_server.engine.native import passing
+from gate_server.engine.native import compiling
 from gate_server.engine.native.ask import ROWS, Facts, NotNative, present
 from gate_server.engine.native.frames import as_pandas_has_it
 from gate_server.engine.questions import Asked
@@ -28,7 +28,7 @@ METADATA = "metadata"
 
 def run(asked: Sequence[Asked], opened: Footers) -> tuple[dict[int, Result], list[Asked]]:
     """Return the results that footers prove, by number, and what is left for the pass."""
-    passing.refuse_odd_names(asked)
+    compiling.refuse_odd_names(asked)
     done: dict[int, Result] = {}
     left: list[Asked] = []
     names = opened.schema.names
@@ -40,15 +40,15 @@ def run(asked: Sequence[Asked], opened: Footers) -> tuple[dict[int, Result], lis
             done[one.number] = results.missing(one, gone, tuple(names))
         else:
             try:
-                part, _ = passing.compile_one(one, opened.schema)
+                part = compiling.compile_one(one, opened.schema)
                 facts = _facts(part, opened)
-                done[one.number] = passing.result_of(part, facts, opened.located, names, METADATA)
+                done[one.number] = compiling.result_of(part, facts, opened.located, names, METADATA)
             except (NotNative, Unanswered):
                 left.append(one)
     return done, left
 
 
-def _facts(part: passing.Part, opened: Footers) -> Facts:
+def _facts(part: compiling.Part, opened: Footers) -> Facts:
     """Return all facts that the expectation wants; raises NotNative where one is not proven."""
     rows = opened.located.rows
     facts: dict[str, Any] = {ROWS: rows}
@@ -70,7 +70,7 @@ def _facts(part: passing.Part, opened: Footers) -> Facts:
     return facts
 
 
-def _of_column(part: passing.Part, known: Proven, rows: int, schema: pa.Schema) -> Facts:
+def _of_column(part: compiling.Part, known: Proven, rows: int, schema: pa.Schema) -> Facts:
     """Return what an expectation on one column wants beside its nulls."""
     kind = part.asked.type
     if kind in _OF_NULLS:

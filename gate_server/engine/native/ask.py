@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from gate_server.engine.families import Column
 
 Facts = Mapping[str, Any]
 Query = Callable[["nw.LazyFrame[Any]"], "nw.LazyFrame[Any]"]
+Merge = Callable[[Sequence[Facts]], Facts]
 # Every expectation is told how many rows its condition selects, and how many values a column has in them.
 ROWS = "rows"
 # In how many pieces the table was read: what is added up is added up piece by piece.
@@ -133,6 +134,11 @@ class Compiled:
     asked
         Which kwargs Great Expectations is asked with, if others than those of the `Ask`. May raise
         `NotNative`.
+    merge
+        `facts` of several tables, each but those of `different`, as those of one table of all their rows;
+        None where they do not tell. The facts that every expectation is told are there as well, unmerged.
+    different
+        Of what values a fact says how many different ones there are.
     """
 
     facts: Mapping[str, nw.Expr]
@@ -142,6 +148,28 @@ class Compiled:
     derived: Mapping[str, Derived] = field(default_factory=dict)
     reads: Mapping[str, Read] = field(default_factory=dict)
     asked: Callable[[Facts], Mapping[str, Any]] | None = None
+    merge: Merge | None = None
+    different: Mapping[str, nw.Expr] = field(default_factory=dict)
+
+
+def nothing(_: Sequence[Facts]) -> Facts:
+    """Merge no facts: what every expectation is told is enough."""
+    return {}
+
+
+def added(*names: str) -> Merge:
+    """Return the merging of facts that are added up exactly."""
+    return lambda several: {name: sum(one[name] for one in several) for name in names}
+
+
+def lowest_of(several: Sequence[Facts], name: str) -> Any:
+    """Return the lowest of a fact of several tables, None where none has it."""
+    return min((one[name] for one in several if one[name] is not None), default=None)
+
+
+def highest_of(several: Sequence[Facts], name: str) -> Any:
+    """Return the highest of a fact of several tables, None where none has it."""
+    return max((one[name] for one in several if one[name] is not None), default=None)
 
 
 def count(mask: nw.Expr) -> nw.Expr:
@@ -166,7 +194,7 @@ def of_rows(ask: Ask, unexpected: nw.Expr) -> Compiled:
             **failing_rows(ask, facts),
         }
 
-    return Compiled({"unexpected": count(failing)}, metrics, failing)
+    return Compiled({"unexpected": count(failing)}, metrics, failing, merge=added("unexpected"))
 
 
 def failing_rows(ask: Ask, facts: Facts) -> Mapping[str, Any]:

@@ -8,7 +8,19 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, Query, Read, count, present
+from gate_server.engine.native.ask import (
+    ROWS,
+    Ask,
+    Compiled,
+    Facts,
+    NotNative,
+    Query,
+    Read,
+    added,
+    count,
+    nothing,
+    present,
+)
 from gate_server.engine.native.comparing import equals_any
 
 _KEY, _TIMES = "key", "times"
@@ -22,6 +34,8 @@ def value_count(ask: Ask) -> Compiled:
     return Compiled(
         {"distinct": _different(ask.values())},
         lambda facts: {"column.distinct_values.count": facts["distinct"]},
+        merge=nothing,
+        different={"distinct": ask.values()},
     )
 
 
@@ -30,13 +44,19 @@ def proportion_of_unique(ask: Ask) -> Compiled:
     return Compiled(
         {"distinct": _different(ask.values())},
         lambda facts: {"column.unique_proportion": facts["distinct"] / (facts[present(0)] or 1)},
+        merge=nothing,
+        different={"distinct": ask.values()},
     )
 
 
 def proportion_of_non_null(ask: Ask) -> Compiled:
     """Return what `expect_column_proportion_of_non_null_values_to_be_between` wants."""
     del ask
-    return Compiled({}, lambda facts: {"column.non_null_proportion": facts[present(0)] / (facts[ROWS] or 1)})
+    return Compiled(
+        {},
+        lambda facts: {"column.non_null_proportion": facts[present(0)] / (facts[ROWS] or 1)},
+        merge=nothing,
+    )
 
 
 def in_set(ask: Ask) -> Compiled:
@@ -78,7 +98,13 @@ def _sets(ask: Ask, *, unexpected: bool, missing: bool) -> Compiled:
             found |= {_MISSING: [], f"{_MISSING}.count": len(wanted) - facts["found"]}
         return found
 
-    return Compiled(facts, metrics, queries=queries)
+    return Compiled(
+        facts,
+        metrics,
+        queries=queries,
+        merge=added("outside") if unexpected else nothing,
+        different={"found": nw.when(within).then(values)} if missing else {},
+    )
 
 
 def most_common(ask: Ask) -> Compiled:

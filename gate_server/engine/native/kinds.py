@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from gate_server.engine.native.ask import Ask, Compiled, NotNative
+from gate_server.engine.native.ask import Ask, Compiled, NotNative, nothing
 from gate_server.engine.readers.table import Table
 
 
@@ -14,4 +14,4 @@ def of_type(ask: Ask) -> Compiled:
     dtype = Table(pa.schema([(name, ask.types[0])]).empty_table(), ()).frame().dtypes[name]
     if dtype == "object":
         raise NotNative("of objects Great Expectations asks each value")
-    return Compiled({}, lambda _: {"table.column_types": [{"name": name, "type": dtype}]})
+    return Compiled({}, lambda _: {"table.column_types": [{"name": name, "type": dtype}]}, merge=nothing)

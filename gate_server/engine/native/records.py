@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import combinations
@@ -12,7 +12,18 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows
+from gate_server.engine.native.ask import (
+    ROWS,
+    Ask,
+    Compiled,
+    Facts,
+    NotNative,
+    added,
+    count,
+    failing_rows,
+    highest_of,
+    lowest_of,
+)
 from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, nowhere
 
 _IGNORED: Mapping[str, Callable[[Any, Any], Any] | None] = {
@@ -131,7 +142,14 @@ def _of_records(ask: Ask, unexpected: nw.Expr, alike: _Alike) -> Compiled:
         alike.ensure(facts)
         return record_metrics(ask, facts)
 
-    return Compiled({"unexpected": count(failing), **kept_rows(mask), **alike.facts}, metrics, failing)
+    def merge(several: Sequence[Facts]) -> Facts:
+        extremes = {
+            name: (lowest_of if name.startswith("low") else highest_of)(several, name) for name in alike.facts
+        }
+        return {**added("unexpected", "kept")(several), **extremes}
+
+    facts = {"unexpected": count(failing), **kept_rows(mask), **alike.facts}
+    return Compiled(facts, metrics, failing, merge=merge)
 
 
 def _not(expression: nw.Expr) -> nw.Expr:

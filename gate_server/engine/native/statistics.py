@@ -7,8 +7,9 @@ Expectations says then is the same. What integers and decimals add up to is exac
 
 from __future__ import annotations
 
+import decimal
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 
 from gate_server.engine.families import Family
 from gate_server.engine.fit import BOUNDS
-from gate_server.engine.native.ask import PIECES, Ask, Compiled, Facts, NotNative, Read, present
+from gate_server.engine.native.ask import PIECES, Ask, Compiled, Facts, NotNative, Read, added, present
 from gate_server.engine.native.comparing import DOUBLE_EXACT
 from gate_server.engine.native.extremes import parting
 
@@ -28,6 +29,7 @@ _DIGITS_FOR_ROWS = 15
 # How many digits an observed value shares with Great Expectations' at the least.
 _AGREEMENT = 1e-9
 _SQUARE = 1e150  # numbers above cannot be squared as doubles
+_OF_SEVERAL = 4  # how much more a deviation is off that was merged
 
 
 def total(ask: Ask) -> Compiled:
@@ -41,6 +43,7 @@ def total(ask: Ask) -> Compiled:
                 if facts[present(0)]
                 else 0.0
             },
+            merge=added("total", "magnitude"),
         )
     if ask.columns[0].family is Family.DECIMAL:
         if kind.precision + _DIGITS_FOR_ROWS > 38:
@@ -49,11 +52,14 @@ def total(ask: Ask) -> Compiled:
             {"total": values.sum()},
             lambda facts: {"column.sum": Fraction(facts["total"]) if facts[present(0)] else 0},
             asked=lambda facts: parting(ask, facts["total"] if facts[present(0)] else None),
+            merge=_decimals_added,
         )
     # Sums of integers wrap around; those of 128 bits do so beyond any number of rows.
     large = kind.bit_width == 64
-    added = values.cast(nw.Int128() if large else nw.Int64()).sum()
-    return Compiled({"total": added}, lambda facts: {"column.sum": int(facts["total"] or 0)})
+    summed = values.cast(nw.Int128() if large else nw.Int64()).sum()
+    return Compiled(
+        {"total": summed}, lambda facts: {"column.sum": int(facts["total"] or 0)}, merge=added("total")
+    )
 
 
 def mean(ask: Ask) -> Compiled:
@@ -66,7 +72,7 @@ def mean(ask: Ask) -> Compiled:
         found, magnitude = facts["total"] / count, facts["magnitude"] / count
         return {"column.mean": _known(ask, facts, found, magnitude, count, exact=_whole(ask, facts))}
 
-    return Compiled(_sums(ask), metrics)
+    return Compiled(_sums(ask), metrics, merge=added("total", "magnitude"))
 
 
 def deviation(ask: Ask) -> Compiled:
@@ -80,10 +86,10 @@ def deviation(ask: Ask) -> Compiled:
             raise NotNative("squares may be beyond doubles")
         # What is squared are distances from a mean, whose own error counts.
         magnitude, exact = found + facts["magnitude"] / count, found == 0 and _whole(ask, facts)
+        magnitude *= _OF_SEVERAL if facts.get("merged") else 1
         return {"column.standard_deviation": _known(ask, facts, found, magnitude, count + 1, exact=exact)}
 
-    doubles = _doubles(ask)
-    return Compiled({"deviation": doubles.std(ddof=1), "magnitude": doubles.abs().sum()}, metrics)
+    return Compiled({"deviation": _doubles(ask).std(ddof=1), **_sums(ask)}, metrics, merge=_deviations)
 
 
 def median(ask: Ask) -> Compiled:
@@ -149,6 +155,32 @@ def _known(
     if error > abs(value) * _AGREEMENT:
         raise NotNative("the value depends on the order of summation")
     return value
+
+
+def _decimals_added(several: Sequence[Facts]) -> Facts:
+    with decimal.localcontext(prec=100):
+        return {"total": sum((one["total"] or decimal.Decimal(0)) for one in several)}
+
+
+def _deviations(several: Sequence[Facts]) -> Facts:
+    """Merge deviations: squares within the tables, and of the distances between their means (exactly).
+
+    Each table's deviation and mean are off by what `_known` says. The whole is the length of a vector of
+    these, so it is off by no more than the length of their errors: less than 3 times what `_known` says of
+    the whole, since mean and deviation of a table are at most its root mean square.
+    """
+    filled = [one for one in several if one[present(0)]]
+    merged = {**added("total", "magnitude")(several), "deviation": None, "merged": True}
+    count = sum(one[present(0)] for one in filled)
+    if count < 2 or not math.isfinite(merged["magnitude"]) or merged["magnitude"] >= _SQUARE:
+        return merged | {"deviation": math.nan}  # of which nothing is told
+    means = [Fraction(one["total"]) / one[present(0)] for one in filled]
+    whole = sum(Fraction(one["total"]) for one in filled) / count
+    squares = sum(
+        (Fraction(one["deviation"] or 0) ** 2) * (one[present(0)] - 1) + one[present(0)] * (mean - whole) ** 2
+        for one, mean in zip(filled, means, strict=True)
+    )
+    return merged | {"deviation": math.sqrt(squares / (count - 1))}
 
 
 def _whole(ask: Ask, facts: Facts) -> bool:

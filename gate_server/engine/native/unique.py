@@ -16,6 +16,7 @@ from gate_server.engine.native.ask import (
     Facts,
     Query,
     failing_rows,
+    nothing,
     present,
 )
 from gate_server.engine.native.records import kept, kept_rows, no_column_twice, record_metrics
@@ -53,7 +54,14 @@ def unique(ask: Ask) -> Compiled:
             **failing_rows(ask, found),
         }
 
-    return Compiled({"distinct": ask.values().drop_nulls().n_unique()}, metrics, queries=queries)
+    distinct = {"distinct": ask.values()}
+    return Compiled(
+        {"distinct": ask.values().drop_nulls().n_unique()},
+        metrics,
+        queries=queries,
+        merge=nothing,
+        different=distinct,
+    )
 
 
 def compound(ask: Ask) -> Compiled:

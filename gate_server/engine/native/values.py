@@ -11,7 +11,17 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, failing_rows, of_rows
+from gate_server.engine.native.ask import (
+    ROWS,
+    Ask,
+    Compiled,
+    Facts,
+    NotNative,
+    added,
+    count,
+    failing_rows,
+    of_rows,
+)
 from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, equals_any
 
 
@@ -31,7 +41,7 @@ def _nulls(ask: Ask, unexpected: nw.Expr) -> Compiled:
     def metrics(facts: Facts) -> Mapping[str, Any]:
         return {"table.row_count": facts[ROWS], **failing_rows(ask, facts)}
 
-    return Compiled({"unexpected": count(failing)}, metrics, failing)
+    return Compiled({"unexpected": count(failing)}, metrics, failing, merge=added("unexpected"))
 
 
 def between(ask: Ask) -> Compiled:
