@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
@@ -66,7 +67,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
     traces.set_up_traces("worker")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     store = open_store(settings.database)
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, store.states)
     policies = make_known_policies(store, runner)
     if kept is not None:
         _, findings = policies.looked_at(kept.read_text(encoding="ascii"))
@@ -124,8 +125,8 @@ def _keep_up(reverts: RevertContext, settings: Settings) -> None:
         most_checks=settings.keep_checks,
         most_evaluations=settings.keep_evaluations,
     )
-    if any((gone.checks, gone.asks, gone.evaluations)):
-        log.info("pruned", checks=gone.checks, asks=gone.asks, evaluations=gone.evaluations)
+    if any(asdict(gone).values()):
+        log.info("pruned", **asdict(gone))
 
 
 class Supervisor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gate_server.engine import metadata
+from gate_server.engine import datasets, metadata
 from gate_server.engine.comparison import Beside, compare_nothing, needed
+from gate_server.engine.datasets import Kept
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
@@ -33,6 +35,7 @@ def evaluate(
     limits: Limits,
     reference: Sequence[DataObject] = (),
     committed_at: int = 0,
+    kept: Kept | None = None,
 ) -> Evaluation:
     """Judge `objects`, as one table in their order, by `suite`.
 
@@ -40,7 +43,7 @@ def evaluate(
     it could not be told; no text holds a cell value. ``answered`` holds one result for each expectation,
     but when all objects are without content those of comparisons alone. `reference` is what the
     destination holds, for suites that compare with it; `committed_at` when the judged commit was made,
-    seconds since 1970.
+    seconds since 1970. With `kept` they are a dataset: only those are read whose state is not known.
     """
     started = time.monotonic()
     allowance, other_allowance = Allowance(limits), Allowance(limits)
@@ -53,6 +56,7 @@ def evaluate(
             parameters,
             allowance,
             lambda asked: _beside(asked, objects, reference, fmt, other_allowance, committed_at),
+            kept,
         )
     except ReadFailure as failure:
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
@@ -153,6 +157,7 @@ def _evaluate(
     parameters: Mapping[str, Any],
     allowance: Allowance,
     beside: Callable[[Sequence[Asked]], Beside],
+    kept: Kept | None,
 ) -> Evaluation:
     asked, problems = interpret(suite, parameters)
     problems = [*problems, *format_problems(suite, asked, fmt)]
@@ -160,6 +165,10 @@ def _evaluate(
         return Evaluation("error", problem=problems[0])
     if not objects:
         return _error("no_objects", "there is nothing to judge", "")
+    if kept is not None and not _compared(asked):
+        with contextlib.suppress(NotPlain):
+            return _by_states(asked, objects, fmt, allowance, beside, kept)
+        allowance = allowance.afresh()
     return _judged(asked, objects, fmt, allowance, beside)
 
 
@@ -175,6 +184,27 @@ def _judged(
     except NotPlain as why:
         evaluation = _by_table(asked, objects, fmt, allowance.afresh(), beside)
         return replace(evaluation, read_in_full=str(why))
+
+
+def _by_states(
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    beside: Callable[[Sequence[Asked]], Beside],
+    kept: Kept,
+) -> Evaluation:
+    """Judge a dataset by the states of its objects, and by all of them together what those do not tell."""
+    judged = datasets.judge(asked, objects, fmt, allowance, kept)
+    results, read_in_full = dict(judged.results), ""
+    if judged.left:
+        rest = _judged(judged.left, objects, fmt, allowance.afresh(), beside)
+        if rest.status != "answered":
+            return rest
+        results |= {result.number: result for result in rest.results}
+        read_in_full = rest.read_in_full
+    whole = _answered(asked, results, judged.rows, judged.columns)
+    return replace(whole, objects_known=judged.known, read_in_full=read_in_full)
 
 
 def _by_scan(

@@ -41,15 +41,21 @@ def run(asked: Sequence[Asked], opened: Footers) -> tuple[dict[int, Result], lis
         else:
             try:
                 part = compiling.compile_one(one, opened.schema)
-                facts = _facts(part, opened)
+                facts = facts_of(part, opened)
                 done[one.number] = compiling.result_of(part, facts, opened.located, names, METADATA)
             except (NotNative, Unanswered):
                 left.append(one)
     return done, left
 
 
-def _facts(part: compiling.Part, opened: Footers) -> Facts:
-    """Return all facts that the expectation wants; raises NotNative where one is not proven."""
+def facts_of(part: compiling.Part, opened: Footers) -> Facts:
+    """Return all facts that an expectation without a row condition wants.
+
+    Raises
+    ------
+    NotNative
+        One of them is not proven.
+    """
     rows = opened.located.rows
     facts: dict[str, Any] = {ROWS: rows}
     known = []

@@ -24,6 +24,8 @@ class DataObject:
     read_range
         Returns so many bytes from a place (from 0) on, exactly; None where the store serves no ranges. Not
         there where only the whole will do, as its checksum has to be compared. Safe in threads.
+    identity
+        Stands for its content: a checksum alone may be what somebody claims. Empty where nothing does.
     """
 
     path: str
@@ -31,3 +33,4 @@ class DataObject:
     checksum: str
     open: Callable[[], BinaryIO]
     read_range: Callable[[int, int], bytes | None] | None = None
+    identity: str = ""

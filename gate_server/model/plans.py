@@ -25,7 +25,8 @@ class Obligation:
 
     ``reference`` is what the destination, or another ref, holds, for suites that compare with it;
     ``committed_at`` when the judged commit was made (seconds since 1970), for suites that ask that.
-    ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5).
+    ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5); ``states_key``
+    that under which what was found of each object of a dataset is kept.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Obligation:
     key: str = ""
     reference: tuple[StoredObject, ...] = ()
     committed_at: int = 0
+    states_key: str = ""
 
 
 @dataclass(frozen=True)

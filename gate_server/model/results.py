@@ -83,7 +83,8 @@ class Evaluation:
     """The results of one obligation; immutable.
 
     ``bytes_read`` is what came from the store, of ``objects_read`` objects. ``read_in_full`` says why all of
-    it was read into memory, where it was.
+    it was read into memory, where it was. ``objects_known`` are those of a dataset that were not read, as
+    what counts of their content was known.
 
     ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
     tell, never cached; of no rows where that much is known).
@@ -96,6 +97,7 @@ class Evaluation:
     columns: tuple[str, ...] = ()
     bytes_read: int = 0
     objects_read: int = 0
+    objects_known: int = 0
     read_in_full: str = ""
     duration_s: float = 0.0
 

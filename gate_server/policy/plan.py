@@ -173,8 +173,10 @@ def make_plan(
             never = linked or any(item.identity.linked for item in reference) or suite.asks_when
             key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
             made_at = _committed_at(candidate) if suite.asks_when else 0
+            is_kept = key and len(objects) > 1 and not suite.compares
+            states_key = _states_key(policy, rule, target, engine_version) if is_kept else ""
             obligations.append(
-                Obligation(len(obligations), rule.name, target, objects, key, reference, made_at)
+                Obligation(len(obligations), rule.name, target, objects, key, reference, made_at, states_key)
             )
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
     unmatched = sorted(path for path in everything - matched if not matches(path, own))
@@ -241,6 +243,14 @@ def evaluation_key(
         dict(rule.parameters),
         rule.limits,
         *([(item.path, item.identity) for item in items] for items in (objects, reference)),
+    )
+
+
+def _states_key(policy: Policy, rule: Rule, target: str, engine_version: str) -> str:
+    """Digest of all that decides what is found of one object of a dataset, but that object."""
+    suite = policy.suites[rule.suite]
+    return digest(
+        "states-1", engine_version, suite.digest, target, rule.format, dict(rule.parameters), rule.limits
     )
 
 

@@ -135,6 +135,7 @@ def validation_result(obligation: Obligation, evaluation: Evaluation | None, sui
                 "columns": list(evaluation.columns) if evaluation else [],
                 "bytes_read": evaluation.bytes_read if evaluation else 0,
                 "objects_read": evaluation.objects_read if evaluation else 0,
+                "objects_known": evaluation.objects_known if evaluation else 0,
                 "read_in_full": evaluation.read_in_full if evaluation else "",
                 "duration_s": evaluation.duration_s if evaluation else 0.0,
             }

@@ -161,6 +161,8 @@ def _facts(evaluation: Evaluation) -> str:
     if evaluation.bytes_read:
         several = f" of {evaluation.objects_read:,} objects" if evaluation.objects_read > 1 else ""
         facts.append(f"{wording.size(evaluation.bytes_read)} read{several}")
+    if evaluation.objects_known:
+        facts.append(f"{wording.count(evaluation.objects_known, 'object')} known from before")
     facts.append(wording.seconds(evaluation.duration_s))
     return " · ".join(facts)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select
 
-from gate_server.store.tables import asks, checks, evaluations
+from gate_server.store.tables import asks, checks, dataset_states, evaluations
 from gate_server.store.times import database_time
 
 BATCH = 500
@@ -23,10 +23,11 @@ class Pruned:
     checks: int
     asks: int
     evaluations: int
+    states: int
 
 
 def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: int) -> Pruned:
-    """Delete done checks, evaluations, and asks that were no merge, by age and count.
+    """Delete done checks, evaluations, states of datasets, and asks that were no merge, by age and count.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: 
         checks=_delete(engine, checks, and_(done, old_check, ~needed)),
         asks=_delete(engine, asks, and_(asks.c.kind != "hook", asks.c.created_at < since)),
         evaluations=_delete(engine, evaluations, old_evaluation),
+        states=_delete(engine, dataset_states, dataset_states.c.created_at < since),
     )
 
 

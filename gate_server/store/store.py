@@ -16,6 +16,7 @@ from gate_server.store.lent import Lent
 from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
+from gate_server.store.states import DatasetStates
 from gate_server.store.tokens import Tokens
 from gate_server.store.waivers import Waivers
 from gate_server.store.watches import Watches
@@ -32,6 +33,7 @@ class Store:
     lent: Lent
     asks: Asks
     evaluations: Evaluations
+    states: DatasetStates
     policies: Policies
     installations: Installations
     reverts: Reverts
@@ -63,6 +65,7 @@ def open_store(database_url: str) -> Store:
         Lent(engine),
         Asks(engine),
         Evaluations(engine),
+        DatasetStates(engine),
         Policies(engine),
         Installations(engine),
         Reverts(engine),

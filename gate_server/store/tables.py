@@ -9,6 +9,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -96,6 +97,15 @@ evaluations = Table(
     Column("evaluation", JSON, nullable=False),
     Column("created_at", Time, nullable=False),
     Index("ix_evaluations_created_at", "created_at"),
+)
+
+dataset_states = Table(
+    "dataset_states",
+    metadata,
+    Column("key", ID, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Time, nullable=False),  # or when it was last replaced
+    Index("ix_dataset_states_created_at", "created_at"),
 )
 
 policies = Table(

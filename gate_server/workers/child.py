@@ -35,6 +35,7 @@ from gate_server.model import (
     Problem,
     StoredObject,
     Suite,
+    digest,
     dump,
 )
 from gate_server.telemetry.requests import begin_request
@@ -91,7 +92,7 @@ def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
         elif joint := together.get(number):
             content = dump(joint)
         elif source is not None and lakefs is not None:
-            content = dump(_read(task, source.repository, lakefs))
+            content = dump(_read(task, source.repository, lakefs, folder, number))
         else:
             raise CouldNotTell("this child was started without a lakeFS")
         temporary = Path(folder) / "answer.tmp"
@@ -107,6 +108,16 @@ def begun(folder: str | Path, number: int) -> Path:
 def answer(folder: str | Path, number: int) -> Path:
     """Return the file that holds the answer of task `number`, whole as soon as it is there."""
     return Path(folder) / f"answer-{number}.json"
+
+
+def known_states(folder: str | Path, number: int) -> Path:
+    """Return the file with what is known of the objects of task `number`; there where it is kept."""
+    return Path(folder) / f"known-states-{number}"
+
+
+def made_states(folder: str | Path, number: int) -> Path:
+    """Return the file with what is to be kept of the objects of task `number`, where that is new."""
+    return Path(folder) / f"made-states-{number}"
 
 
 def calls(folder: str | Path) -> Path:
@@ -187,19 +198,26 @@ def reading_same(tasks: Sequence[SomeTask]) -> list[SomeTask]:
 
 
 def _reads(task: Task) -> tuple[object, ...]:
-    if isinstance(task, EvaluationTask):
+    # Of a dataset each suite has its own states, and reads only what they do not tell.
+    if isinstance(task, EvaluationTask) and not task.obligation.states_key:
         return (task.obligation.objects, task.rule.format, task.rule.limits)
     return (id(task),)  # the same as no other
 
 
-def _read(task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS) -> Evaluation | Draft:
+def _read(
+    task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS, folder: str, number: int
+) -> Evaluation | Draft:
     if isinstance(task, DraftTask):
         return _draft(task, repository, lakefs)
-    return _evaluate(task, repository, lakefs)
+    return _evaluate(task, repository, lakefs, folder, number)
 
 
-def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluation:
+def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS, folder: str, number: int) -> Evaluation:
+    from gate_server.engine.datasets import Kept
     from gate_server.engine.evaluate import evaluate
+
+    known = known_states(folder, number)
+    kept = Kept(known.read_bytes()) if known.is_file() else None
 
     readable = partial(_readable, lakefs, repository)
     rule, obligation = task.rule, task.obligation
@@ -211,7 +229,10 @@ def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS) -> Evaluati
         rule.limits,
         readable(obligation.reference),
         obligation.committed_at,
+        kept,
     )
+    if kept is not None and kept.made:
+        made_states(folder, number).write_bytes(kept.made)
     return evaluation
 
 
@@ -235,6 +256,7 @@ def _readable(lakefs: LakeFS, repository: str, items: Sequence[StoredObject]) ->
             checksum=item.identity.checksum,
             open=partial(open_object, lakefs, repository, item.commit_id, item.path),
             read_range=ranges(item),
+            identity="" if item.identity.linked else digest(item.identity),
         )
         for item in items
     ]

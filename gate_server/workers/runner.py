@@ -19,7 +19,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 import structlog
@@ -39,6 +39,8 @@ from gate_server.workers.child import (
     begun,
     calls,
     failed,
+    known_states,
+    made_states,
     reading_same,
     run,
 )
@@ -49,12 +51,23 @@ from gate_server.workers.stopping import go_on
 MOST_TEMPDIR = 75
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
+STATES_BYTES = 100_000_000  # no more is kept of one dataset
 START_S = 60.0
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
 
 log = structlog.get_logger()
 _starting = threading.Lock()
+
+
+class KeptStates(Protocol):
+    """Keeps what was found of the objects of datasets, by key; not to find something is no fault."""
+
+    def find(self, key: str) -> bytes:
+        """Return what is kept, empty where nothing is."""
+
+    def keep(self, key: str, content: bytes) -> None:
+        """Keep it in the place of what was there."""
 
 
 class Runner:
@@ -64,10 +77,15 @@ class Runner:
     ----------
     lakefs
         Whose read keys a child gets; None where only suites are looked at.
+    states
+        Keeps what is found of the objects of datasets; None where nothing is kept of them.
     """
 
-    def __init__(self, lakefs: LakeFS | None, lakefs_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, lakefs: LakeFS | None, lakefs_timeout_s: float = 30.0, states: KeptStates | None = None
+    ) -> None:
         self._lakefs = lakefs
+        self._states = states
         self._lakefs_timeout_s = lakefs_timeout_s
         self._context = multiprocessing.get_context("forkserver")
         with _starting:
@@ -120,6 +138,7 @@ class Runner:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
         with own_folder(CHILD) as folder:
             process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
+            self._hand_states(tasks, folder)
             with _starting:
                 _ensure_forkserver()
                 process.start()
@@ -133,10 +152,24 @@ class Runner:
             _tell_calls(calls(folder))
             _tell_tasks(folder, tasks)
             answers, too_large = _answers(folder, len(tasks))
+            self._keep_states(tasks[: len(answers)], folder)
             fault = too_large or fault or _death(process, folder)
             if fault is not None:
                 metrics.children_stopped.labels(fault.limit).inc()
             return answers, fault
+
+    def _hand_states(self, tasks: Sequence[Task], folder: Path) -> None:
+        for number, task in enumerate(tasks):
+            key = _states_key(task)
+            if key and self._states is not None:
+                known_states(folder, number).write_bytes(self._states.find(key))
+
+    def _keep_states(self, tasks: Sequence[Task], folder: Path) -> None:
+        """Keep the states of tasks that were answered."""
+        for number, task in enumerate(tasks):
+            made = made_states(folder, number)
+            if self._states is not None and made.is_file() and made.stat().st_size <= STATES_BYTES:
+                self._states.keep(_states_key(task), made.read_bytes())
 
     def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
         """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
@@ -187,6 +220,10 @@ def _ensure_forkserver() -> None:
         forkserver.ensure_running()
     finally:
         os.environ.update(secrets)
+
+
+def _states_key(task: Task) -> str:
+    return task.obligation.states_key if isinstance(task, EvaluationTask) else ""
 
 
 def _limits(task: Task) -> Limits:

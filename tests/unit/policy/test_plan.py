@@ -198,7 +198,25 @@ def test_a_dataset_is_one_target_with_all_its_parts_in_order() -> None:
     made = plan(policy(a_rule), changes(fresh, result={**old, fresh.path: fresh.new}))
     (obligation,) = made.obligations
     assert obligation.target == "data/t/"
+    assert obligation.states_key
     assert [item.path for item in obligation.objects] == ["data/t/1.csv", "data/t/2.csv", "data/t/3.csv"]
+
+
+def test_of_some_targets_no_states_are_kept() -> None:
+    a_rule = rule(scope="dataset", dataset="data/", linked="allow")
+
+    def key(a_policy: Policy, *, one: bool = False, linked: bool = False) -> str:
+        first, second = added("data/1.csv", linked=linked), added("data/2.csv")
+        result = {item.path: item.new for item in ([first] if one else [first, second]) if item.new}
+        return plan(a_policy, changes(first, result=result)).obligations[0].states_key
+
+    known = key(policy(a_rule))
+    assert known
+    assert key(policy(replace(a_rule, limits=replace(a_rule.limits, rows=5)))) not in ("", known)
+    assert key(policy(replace(a_rule, parameters={"n": 1}))) not in ("", known)
+    assert key(policy(replace(a_rule, format=Format("csv", header=False)))) not in ("", known)
+    assert key(policy(a_rule), one=True) == key(policy(a_rule), linked=True) == ""
+    assert key(replace(policy(a_rule), suites=COMPARING)) == ""
 
 
 def test_an_evaluation_is_keyed_by_what_it_depends_on_and_nothing_else() -> None:

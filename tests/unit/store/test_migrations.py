@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Boolean, DateTime, Engine, Float, Integer, MetaData, Table, select
+from sqlalchemy import Boolean, DateTime, Engine, Float, Integer, LargeBinary, MetaData, Table, select
 from sqlalchemy.types import JSON
 
 from gate_server.store import database
@@ -35,7 +35,14 @@ def value(column: Any) -> Any:
         return "running"
     if column.foreign_keys:
         return next(iter(column.foreign_keys)).column.name
-    for kind, example in ((Boolean, True), (Integer, 1), (Float, 1.5), (DateTime, WHEN), (JSON, {"a": [1]})):
+    for kind, example in (
+        (Boolean, True),
+        (Integer, 1),
+        (Float, 1.5),
+        (DateTime, WHEN),
+        (JSON, {"a": [1]}),
+        (LargeBinary, b"a"),
+    ):
         if isinstance(column.type, kind):
             return example
     return str(column.name)

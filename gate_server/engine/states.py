@@ -1,0 +1,173 @@
+"""What was found of the objects of a dataset, one by one: kept by content, merged to what all of them hold.
+
+A state holds what the pass found of one object by itself: counts, sums, extremes, the first rows that fail,
+digests of different values. Of the same content it is always the same, so only new content is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from gate_server.engine.native.ask import FIRST_ROWS, PIECES, ROWS, Facts, present
+from gate_server.engine.native.compiling import Part
+from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.scan import NotPlain
+
+# Two different values share a digest of 16 bytes less often than a disk reads a wrong byte.
+_DIGEST_BYTES = 16
+UNEXPECTED_ROWS, LINES = "unexpected_rows", "lines"
+
+
+@dataclass(frozen=True)
+class State:
+    """What was found of one object.
+
+    Parameters
+    ----------
+    rows, decompressed_bytes
+        Of the whole object.
+    facts
+        By number of the expectation; None where those of one object alone do not tell. Beside the first
+        rows that fail, of text, stand their lines.
+    proven
+        The numbers of those that metadata proved.
+    """
+
+    rows: int
+    decompressed_bytes: int
+    facts: Mapping[int, Facts | None]
+    proven: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class States:
+    """The states of objects of one schema, by `key_of`."""
+
+    schema: pa.Schema | None = None
+    by_key: Mapping[str, State] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KnownLines:
+    """The lines of the rows that are told, of an object that is not read again."""
+
+    lines: Mapping[int, int]
+
+    def line(self, row: int) -> int:
+        """Return the line of `row`."""
+        return self.lines[row]
+
+
+def key_of(data: DataObject) -> str:
+    """Return what stands for an object's content, and for its path, which says how it is read.
+
+    Raises
+    ------
+    NotPlain
+        Nothing does.
+    """
+    if not data.identity:
+        raise NotPlain("nothing stands for the content of an object")
+    told = f"{data.path}\0{data.identity}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, digest_size=16).hexdigest()
+
+
+def digests(values: pl.Series) -> bytes:
+    """Return different values of one type, none of them null, as digests one after the other."""
+    plain = (values.to_physical() if values.dtype.is_temporal() else values).to_list()
+    if values.dtype.is_float():
+        plain = [value + 0.0 for value in plain]  # of the two zeros one
+    told = (str(value).encode("utf-8", "surrogatepass") for value in plain)
+    return b"".join(hashlib.blake2b(one, digest_size=_DIGEST_BYTES).digest() for one in told)
+
+
+def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
+    """Return the facts of all objects together, from those of each, and from its first row, in their order.
+
+    What `part` wants can be merged.
+    """
+    facts = [one for one, _ in several]
+    counts = [ROWS, *(present(place) for place in range(len(part.asked.columns)))]
+    found: dict[str, Any] = {name: sum(one[name] for one in facts) for name in counts}
+    found[PIECES] = len(facts) + sum(one[PIECES] for one in facts)
+    assert part.compiled.merge is not None  # noqa: S101 - for the type checker
+    found |= part.compiled.merge(facts)
+    for name in part.compiled.different:
+        halves = np.frombuffer(b"".join(one[name] for one in facts), "u8").reshape(-1, 2)
+        found[name] = pl.DataFrame(halves).n_unique()
+    rows = [first_row + row for one, first_row in several for row in one.get(UNEXPECTED_ROWS, ())]
+    return found | {UNEXPECTED_ROWS: rows[:FIRST_ROWS]}
+
+
+def dump(states: States) -> bytes:
+    """Return states as bytes, as `load` reads them."""
+    content = {
+        "schema": states.schema.serialize().to_pybytes() if states.schema else b"",
+        "states": {
+            key: [
+                one.rows,
+                one.decompressed_bytes,
+                sorted(one.proven),
+                dict(one.facts),
+            ]
+            for key, one in states.by_key.items()
+        },
+    }
+    packed = zlib.compress(json.dumps(content, default=_tagged).encode(), 1)
+    return hashlib.blake2b(packed).digest() + packed
+
+
+def load(content: bytes) -> States:
+    """Return what `dump` made.
+
+    Raises
+    ------
+    ValueError
+        It is no longer what it was.
+    """
+    digest, packed = content[:64], content[64:]
+    if hashlib.blake2b(packed).digest() != digest:
+        raise ValueError("the states of a dataset are spoilt")
+    found = json.loads(zlib.decompress(packed), object_hook=_untagged)
+    by_key = {
+        key: State(rows, size_bytes, {int(k): v for k, v in facts.items()}, frozenset(proven))
+        for key, (rows, size_bytes, proven, facts) in found["states"].items()
+    }
+    schema = pa.ipc.read_schema(pa.py_buffer(found["schema"])) if found["schema"] else None
+    return States(schema, by_key)
+
+
+def _tagged(value: Any) -> dict[str, str]:
+    """Return a value that JSON lacks: exact, so that it is the same when it comes back."""
+    for tag, (kind, told, _) in _TAGS.items():
+        if isinstance(value, kind):
+            return {tag: told(value)}
+    raise TypeError(f"{type(value).__name__} is no fact")
+
+
+def _untagged(found: dict[str, Any]) -> Any:
+    if len(found) == 1:
+        ((tag, value),) = found.items()
+        if tag in _TAGS:
+            return _TAGS[tag][2](value)
+    return found
+
+
+_TAGS: Mapping[str, tuple[type, Any, Any]] = {
+    "$bytes": (bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
+    "$decimal": (Decimal, str, Decimal),
+    "$moment": (dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),  # before dates: it is one
+    "$date": (dt.date, dt.date.isoformat, dt.date.fromisoformat),
+}
