@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prefect-demo setup test lint unit contract e2e prefect bench lock clean
+.PHONY: help demo prefect-demo setup test lint unit contract e2e browser prefect bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,6 +32,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 $(VENV)/azurite/.installed: tests/system_packages.sh tests/prefect/azurite/package-lock.json | $(VENV)/pyvenv.cfg
 	@sh tests/system_packages.sh $(VENV)/azurite
 
+$(VENV)/browser/.installed: tests/browser/install.sh tests/browser/package-lock.json $(VENV)/.dev
+	@sh tests/browser/install.sh $(VENV)/browser
+
 setup: $(VENV)/.runtime ## make .venv with what the gate needs
 
 demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
@@ -40,7 +43,7 @@ demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_UR
 prefect-demo: $(VENV)/.dev ## play two Prefect flows, good and bad, through the gate on a real Prefect server
 	@$(BIN)/python -m examples.prefect.demo
 
-test: lint unit contract e2e prefect ## lint, types, layers, unit, contract and end-to-end tests
+test: lint unit contract e2e browser prefect ## lint, types, layers, unit, contract and end-to-end tests
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import-linter, pip check (the locks are installed without resolving)
 	@$(BIN)/ruff check .
@@ -57,6 +60,9 @@ contract: $(VENV)/.dev ## what lakeFS does, held against the embedded server (an
 
 e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
 	@$(PYTEST) tests/e2e
+
+browser: $(VENV)/.dev $(VENV)/browser/.installed ## the pages in a real browser (GATE_TEST_IMAGES=docs/images takes their pictures)
+	@$(BIN)/pytest tests/browser
 
 prefect: $(VENV)/.dev $(VENV)/azurite/.installed ## blocks, tasks and flows on a real Prefect server
 	@$(BIN)/pytest -n 2 --dist loadfile tests/prefect

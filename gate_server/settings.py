@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         Opens the rest: a token with the role admin. `gate tokens` makes others.
     public_url
         Under which people and lakeFS reach the gate; stands in reports' addresses.
+    lakefs_ui_url
+        Under which people reach lakeFS, for the pages' links; the address that the gate itself uses when not
+        set.
     trusted_proxies
         How many proxies stand before the gate, whose ``X-Forwarded-For``, ``-Proto``, ``-Host`` and
         ``-Prefix`` are believed. With too many, callers choose the address they are counted under.
@@ -115,6 +118,7 @@ class Settings(BaseSettings):
     hook_token: SecretStr | None = None
     api_token: SecretStr | None = None
     public_url: str = ""
+    lakefs_ui_url: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     url: str = ""
     wait_s: Annotated[float, Field(gt=0, le=3600)] = 50.0
     max_waiting: Annotated[int, Field(gt=0)] = 24

@@ -11,12 +11,10 @@ from gate_client.revert_wire import OneRevertBody, RevertAnswer, RevertHeaders, 
 from gate_client.wire import ErrorBody, ListQuery
 from gate_server.api.bodies import RevertPath
 from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
-from gate_server.audit.last_good import with_last_good
-from gate_server.door.context import services
-from gate_server.door.security import allow, principal
+from gate_server.door.reverting import make_revert, plan_of
+from gate_server.door.security import allow
 from gate_server.door.seen import seen_revert, seen_reverts
 from gate_server.model import Revert, RevertPlan, dump
-from gate_server.reverts import apply_revert, keyed, outcome_of, plan_revert
 
 reverts = APIBlueprint(
     "reverts", __name__, url_prefix="/api/v1/reverts", abp_responses=ERRORS, abp_security=TOKEN
@@ -35,15 +33,10 @@ class RefusedRevert(RootModel[RevertAnswer | ErrorBody]):
 def revert(body: RevertRequest, header: RevertHeaders) -> tuple[dict[str, Any], int]:
     """Revert in one call: 200 with the plan for a dry run, 201 with what was done."""
     allow(body.repository, body.branch)
-    context = services().reverts
     wanted = body.model_dump(exclude={"dry_run"})
-    request = keyed(principal().who, "" if body.dry_run else header.idempotency_key, wanted)
-    if before := outcome_of(context, request):
-        return _answer(*before)
-    plan = plan_revert(context, **with_last_good(context, wanted))
     if body.dry_run:
-        return {"plan": dump(plan), "revert": None}, 200
-    return _answer(plan, apply_revert(context, plan, principal=principal().who, keyed=request))
+        return {"plan": dump(plan_of(wanted)), "revert": None}, 200
+    return _answer(*make_revert(wanted, header.idempotency_key))
 
 
 def _answer(plan: RevertPlan, done: Revert) -> tuple[dict[str, Any], int]:

@@ -48,5 +48,11 @@ NEEDS: Mapping[str, Role] = {
     "web.check_page": Role.READER,
     "web.check_as_json": Role.READER,
     "web.check_report_file": Role.READER,
+    "web.check_commit": Role.READER,
+    "web.check_again": Role.CHECKER,
+    "web.check_waive": Role.ADMIN,
     "web.revert_page": Role.READER,
+    "web.branch_page": Role.READER,
+    "web.revert_plan": Role.REVERTER,
+    "web.revert_apply": Role.REVERTER,
 }

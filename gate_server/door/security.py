@@ -44,6 +44,8 @@ def admit() -> Response | None:
     if endpoint is not None and endpoint.startswith(PAGES):
         principal = principal_of_session()
         if principal is None:
+            if "HX-Request" in request.headers:  # a page looks again: a form in its place would be no check
+                return Response(status=401, headers={"HX-Refresh": "true"})
             wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
             return redirect(url_for("web.ask_for_token", next=wanted))
     else:

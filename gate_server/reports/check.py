@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ HEADLINES = {
 class Finding:
     """One reason of the verdict, with what its result or problem says more.
 
-    ``place`` is such as "lines 3-5, 9" or "byte 1,024"; ``waived_by`` who answers for it.
+    ``place`` is such as "lines 3-5, 9" or "byte 1,024"; ``waived_by`` who answers for it; ``read_at`` the
+    commit that the object was read at, empty where none was.
     """
 
     tone: Tone
@@ -37,6 +39,8 @@ class Finding:
     observed: str = ""
     hint: str = ""
     waived_by: str = ""
+    read_at: str = ""
+    waivable: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,23 @@ class CheckReport:
     def is_look(self) -> bool:
         """Whether a watch looked at what a branch holds."""
         return self.check.source_commit == self.check.base_commit
+
+    @property
+    def can_be_asked_again(self) -> bool:
+        """Whether there is a merge to ask for: no watch looked, and no audit came later."""
+        return bool(self.check.source_name) and not self.is_look
+
+    @property
+    def command(self) -> str:
+        """The command that asks for the same merge again."""
+        source = shlex.quote(f"lakefs://{self.check.repository}/{self.check.source_name}")
+        return f"gate check {source} --into {shlex.quote(self.check.destination)}"
+
+    @property
+    def can_be_waived(self) -> bool:
+        """Whether something failed that somebody may answer for, and nothing that nobody may."""
+        failed = [finding for finding in self.findings if finding.tone == "fail"]
+        return bool(failed) and all(finding.waivable for finding in failed)
 
     @property
     def is_prediction(self) -> bool:
@@ -195,7 +216,16 @@ def _finding(check: Check, reason: Reason) -> Finding:
         observed=result.observed if result else "",
         hint=reason.hint,
         waived_by=reason.waived_by,
+        read_at=_read_at(check, reason.path),
+        waivable=reason.waivable,
     )
+
+
+def _read_at(check: Check, path: str) -> str:
+    objects = (
+        item for obligation in (check.plan.obligations if check.plan else ()) for item in obligation.objects
+    )
+    return next((item.commit_id for item in objects if item.path == path), "")
 
 
 def _source(check: Check, reason: Reason) -> Result | Problem | None:

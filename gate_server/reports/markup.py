@@ -24,6 +24,8 @@ def set_up_templates(environment: Environment) -> None:
         short_name=wording.short_name,
         moment=wording.moment,
         seconds=wording.seconds,
+        count=wording.count,
+        size=wording.size,
     )
 
 

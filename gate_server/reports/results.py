@@ -25,6 +25,7 @@ _BY_SEVERITY: dict[str, tuple[Tone, str]] = {
 }
 _ANSWERED_FROM = {
     "metadata": "metadata",
+    "pass": "one pass over the data",
     "great_expectations": "Great Expectations",
     "gate": "the gate",
 }
@@ -47,7 +48,10 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class Section:
-    """One obligation: a rule on an object or dataset, and all its results."""
+    """One obligation: a rule on an object or dataset, and all its results.
+
+    ``read_at`` is the commit that its only object was read at, empty where there are several.
+    """
 
     tone: Tone
     word: str
@@ -58,6 +62,7 @@ class Section:
     rows: tuple[ResultRow, ...]
     problem: Problem | None
     place: str
+    read_at: str = ""
 
     @property
     def has_places(self) -> bool:
@@ -129,6 +134,7 @@ def _section(obligation: Obligation, evaluation: Evaluation | None, weight: Outc
         else (),
         problem=problem,
         place=place_of(problem),
+        read_at=obligation.objects[0].commit_id if len(obligation.objects) == 1 else "",
     )
 
 

@@ -1,1 +1,1 @@
-"""Pages for people: plain HTML and one style sheet, no script, nothing from elsewhere."""
+"""Pages for people: plain HTML, one style sheet, nothing from elsewhere; scripts only where they help."""

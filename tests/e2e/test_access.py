@@ -51,7 +51,9 @@ READS = {
     "GET /checks/<check_id>",
     "GET /checks/<check_id>.json",
     "GET /checks/<check_id>/report",
+    "GET /checks/<check_id>/commit",
     "GET /reverts/<revert_id>",
+    "GET /branches/<repository>/<branch>",
     "GET /api/v1/checks",
     "GET /api/v1/checks/<string:check_id>",
     "GET /api/v1/checks/<string:check_id>/report",
@@ -62,20 +64,27 @@ READS = {
     "GET /api/v1/waivers",
     "GET /metrics",
 }
+REVERT_PAGES = {
+    "GET /branches/<repository>/<branch>/revert",
+    "POST /branches/<repository>/<branch>/revert",
+}
 # Written out a second time, by address: what each role opens, and nothing else.
 EXPECTED: dict[Role, set[str]] = {
     Role.HOOK: {"POST /hooks/lakefs"},
     Role.READER: READS,
-    Role.CHECKER: READS | {"POST /api/v1/checks"},
-    Role.REVERTER: READS | {"POST /api/v1/reverts", "POST /api/v1/reapplications"},
+    Role.CHECKER: READS | {"POST /api/v1/checks", "POST /checks/<check_id>/again"},
+    Role.REVERTER: READS | {"POST /api/v1/reverts", "POST /api/v1/reapplications", *REVERT_PAGES},
     Role.WORKER: READS | {"GET /api/v1/leases", "POST /api/v1/checks/<string:check_id>/lease"},
     Role.ADMIN: READS
     | {
         "POST /api/v1/checks",
+        "POST /checks/<check_id>/again",
+        "POST /checks/<check_id>/waivers",
         "GET /api/v1/leases",
         "POST /api/v1/checks/<string:check_id>/lease",
         "POST /api/v1/reverts",
         "POST /api/v1/reapplications",
+        *REVERT_PAGES,
         "POST /api/v1/registrations",
         "PUT /api/v1/installations",
         "POST /api/v1/policy/reload",
@@ -191,11 +200,11 @@ def test_each_role_opens_what_it_should_and_nothing_else(services: Services, rol
         if page and answer.status_code == 302:
             assert answer.location.startswith("/sign-in")
         elif answer.status_code == 403:
-            assert code(answer) == "forbidden"
+            assert page or code(answer) == "forbidden"
         elif endpoint in LEASED:
             assert (answer.status_code, code(answer)) == (401, "access_denied")
         else:
-            assert answer.status_code in (200, 404, 422), (route, answer.text)
+            assert answer.status_code in (200, 404, 422, 503), (route, answer.text)  # lakeFS is away
             opened.add(route)
     assert opened == EXPECTED[role]
     assert signed_in is (role is not Role.HOOK)

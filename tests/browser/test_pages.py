@@ -1,0 +1,137 @@
+"""Every page in a browser: light and dark, wide and narrow, with a keyboard, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visiting import NARROW, WIDE, Visitors
+from tests.e2e.harness import BAD, GOOD, Gate, World
+
+LONG = "a-branch-with-a-name-that-goes-on-and-on-and-does-not-fit-on-a-phone-at-all-however-it-is-turned"
+LONG_PATH = f"lakefs_test/{'deep/' * 20}{'an_endless_name_without_a_place_to_break' * 3}.csv"
+HOSTILE = "<img src=x onerror=alert(1)>.csv"
+
+
+@pytest.fixture(scope="module")
+def pages(server: object, gate: Gate) -> dict[str, str]:
+    """Give the addresses of pages by what they show, with what makes a page difficult."""
+    world = World(server)  # type: ignore[arg-type]
+    good = world.main.get_commit().id
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    world.branch("tidy", lakefs_test_dot_csv=GOOD)
+    long = {f"customers/{name}.csv": b"customer_id,email\n1,\n" for name in ("x" * 180, HOSTILE)}
+    world.commit(world.repository.branch(LONG).create("main"), long)
+    found = {
+        "failed": f"/checks/{gate.ask(world.name, 'nightly')['check']}",
+        "passed": f"/checks/{gate.ask(world.name, 'tidy')['check']}",
+        "long": f"/checks/{gate.ask(world.name, LONG)['check']}",
+    }
+    found["commit"] = f"{found['failed']}/commit"
+    world.commit(world.main, {"lakefs_test.csv": GOOD})
+    body = {"repository": world.name, "branch": "main", "to": good, "reason": "the wrong day’s file"}
+    found["reverted"] = f"/reverts/{gate.api.post('/api/v1/reverts', json=body).json()['revert']['id']}"
+    return found | {"home": "/", "nothing": "/checks/nothing", "sign-in": "/sign-in"}
+
+
+NAMES = ("failed", "passed", "long", "commit", "reverted", "home", "nothing", "sign-in")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_keeps_anybody_out(visitors: Visitors, pages: dict[str, str], name: str) -> None:
+    token = {"token": ""} if name == "sign-in" else {}
+    with visitors.visit(**token) as visit:
+        for width, viewport in (("wide", WIDE), ("narrow", NARROW)):
+            for scheme in ("light", "dark"):
+                visit.page.set_viewport_size(viewport)  # type: ignore[arg-type]
+                visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                visit.open(pages[name])
+                visit.page.wait_for_load_state("networkidle")
+                for folded in visit.page.locator("details").all():
+                    folded.evaluate("element => { element.open = true }")
+                assert not visit.look_for_barriers(), (name, width, scheme)
+                assert not visit.is_wider_than_the_window(), (name, width)
+                visit.picture(f"{name}-{width}-{scheme}")
+
+
+def test_what_is_wrong_stands_first(visitors: Visitors, pages: dict[str, str]) -> None:
+    with visitors.visit(viewport=NARROW) as visit:
+        page = visit.open(pages["failed"])
+        told = page.locator(".verdict")
+        expect(told).to_be_in_viewport()
+        expect(told).to_contain_text("_c4 is missing")
+        expect(told).to_contain_text("lakefs_test_latest_file.csv")
+
+
+def test_text_from_the_data_is_text(visitors: Visitors, pages: dict[str, str]) -> None:
+    with visitors.visit() as visit:
+        page = visit.open(pages["long"])
+        expect(page.get_by_text(HOSTILE).first).to_be_attached()
+        assert page.locator("img[src=x]").count() == 0
+
+
+def test_who_made_it_is_fetched(visitors: Visitors, pages: dict[str, str]) -> None:
+    with visitors.visit() as visit:
+        expect(visit.open(pages["failed"]).get_by_text("a commit", exact=True)).to_be_visible()
+
+
+def test_a_running_check_turns_into_its_verdict(
+    visitors: Visitors, gate: Gate, world: World, held: Callable[[], None]
+) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    body = {"repository": world.name, "source": "nightly", "destination": "main"}
+    check = gate.api.post("/api/v1/checks", json=body).json()["check"]
+    with visitors.visit() as visit:
+        page = visit.open(f"/checks/{check}")
+        expect(page.locator(".verdict.running")).to_be_visible()
+        held()
+        expect(page.locator(".verdict.fail")).to_contain_text("_c4 is missing", timeout=60_000)
+        expect(page.locator("#said")).to_have_text("Failed")
+        expect(page.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_without_scripts_the_page_looks_again_too(
+    visitors: Visitors, gate: Gate, world: World, held: Callable[[], None]
+) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    body = {"repository": world.name, "source": "nightly", "destination": "main"}
+    check = gate.api.post("/api/v1/checks", json=body).json()["check"]
+    with visitors.visit(java_script_enabled=False) as visit:
+        page = visit.open(f"/checks/{check}")
+        expect(page.locator(".verdict.running")).to_be_visible()
+        held()
+        expect(page.locator(".verdict.fail")).to_be_visible(timeout=60_000)
+
+
+def test_judged_again_and_waived_by_keyboard(visitors: Visitors, gate: Gate, world: World) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    path = f"/checks/{gate.ask(world.name, 'nightly')['check']}"
+    with visitors.visit() as visit:
+        page = visit.open(path)
+        page.get_by_role("button", name="Run again").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Nothing changed since")).to_be_visible()
+        page.get_by_text("Waive what failed").focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("Who answers for it").fill("Ann")
+        page.get_by_label("Why").fill("<b>known</b> since March")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Waived until")).to_be_visible()
+        expect(page.locator(".verdict.warn")).to_contain_text("Passed with warnings")
+        expect(page.get_by_text("Ann: <b>known</b> since March").first).to_be_visible()
+    assert gate.ask(world.name, "nightly")["verdict"] == "WARN"
+
+
+def test_a_session_that_ended_is_not_taken_for_a_check(visitors: Visitors, gate: Gate, world: World) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    check = gate.ask(world.name, "nightly")["check"]
+    made = gate.api.post("/api/v1/tokens", json={"name": "brief", "roles": ["reader"]}).json()
+    with visitors.visit(made["text"]) as visit:
+        page = visit.open(f"/checks/{check}")
+        expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+        expect(page.get_by_text("Waive what failed")).to_have_count(0)
+        gate.api.delete(f"/api/v1/tokens/{made['token']['id']}")
+        page.evaluate("htmx.ajax('GET', location.pathname, '#check')")
+        expect(page.get_by_label("Token")).to_be_visible()
