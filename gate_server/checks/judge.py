@@ -44,6 +44,7 @@ from gate_server.policy.plan import (
     policy_files,
 )
 from gate_server.policy.requirements import HEAD_BYTES
+from gate_server.policy.tasks import tasks_left
 from gate_server.store.store import Store
 from gate_server.store.times import now
 from gate_server.telemetry import traces
@@ -230,11 +231,7 @@ class Judge:
             for number, some in keys.items()
             if any(key in cached for key in some)
         }
-        tasks = [
-            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
-            for item in plan.obligations
-            if item.number not in found
-        ]
+        tasks = tasks_left(plan, policy, found)
         mine = [task for task in tasks if task.rule.runs == "here" or not self._lends]
         places: dict[tuple[str, ...], int] = {}  # what reads the same objects is read together
         mine.sort(

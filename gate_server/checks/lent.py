@@ -30,6 +30,7 @@ from gate_server.model import (
     digest,
 )
 from gate_server.policy.decide import could_not_tell, decide
+from gate_server.policy.tasks import tasks_left
 from gate_server.store.store import Store
 from gate_server.store.times import now
 
@@ -110,12 +111,7 @@ class LentChecks:
         if check.plan is None:
             raise CouldNotTell(f"check {check.id} has no plan", "ask again")
         policy, _ = kept_policy(self._store.policies, check.policy_digest)
-        rules = {rule.name: rule for rule in policy.rules}
-        tasks = tuple(
-            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
-            for item in check.plan.obligations
-            if item.number not in check.evaluations
-        )
+        tasks = tuple(tasks_left(check.plan, policy, check.evaluations))
         named = digest("work-1", check.id, check.attempt, check.policy_digest, tasks)
         return Work(check, check.plan, policy, tasks, named)
 

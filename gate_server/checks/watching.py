@@ -30,12 +30,10 @@ from gate_server.model import (
     Changes,
     Commit,
     Evaluation,
-    EvaluationTask,
     Outcome,
     Plan,
     Policy,
     Problem,
-    Rule,
     StoredObject,
     Verdict,
     Watch,
@@ -44,6 +42,7 @@ from gate_server.policy.decide import could_not_tell, decide
 from gate_server.policy.globs import literal_prefix
 from gate_server.policy.plan import applied_rules, compared_with, looked_into, make_plan
 from gate_server.policy.requirements import HEAD_BYTES
+from gate_server.policy.tasks import tasks_left
 from gate_server.policy.watches import watched_rules
 from gate_server.store.store import Store
 from gate_server.store.times import now
@@ -250,15 +249,10 @@ class Watcher:
         return Changes(under_rules=every, result=result, base=base)
 
     def _evaluations(self, repository: str, plan: Plan, policy: Policy) -> dict[int, Evaluation]:
-        rules: dict[str, Rule] = {rule.name: rule for rule in policy.rules}
         kept = self._store.evaluations
         cached = kept.find([item.key for item in plan.obligations if item.key])
         found = {item.number: cached[item.key] for item in plan.obligations if item.key in cached}
-        tasks = [
-            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
-            for item in plan.obligations
-            if item.number not in found
-        ]
+        tasks = tasks_left(plan, policy, found)
         for task, evaluation in zip(tasks, self._evaluate(repository, tasks), strict=True):
             kept.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation

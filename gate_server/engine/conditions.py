@@ -7,7 +7,7 @@ into a tree of comparisons and applied with operators, so nothing of a suite is 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -19,7 +19,7 @@ from gate_server.engine.families import Column, Family
 from gate_server.engine.fit import Unfit, as_value
 from gate_server.engine.frames import unrounded
 
-_COMPARE = {
+COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -133,7 +133,7 @@ def mask(condition: Condition, frame: pd.DataFrame, columns: Mapping[str, Column
     }:
         raise Unfit(f"`{condition.column}` is {column.family}, it has no order to {purpose}")
     value = as_value(column, condition.parameter, purpose)
-    selected.loc[present.index] = _COMPARE[condition.operator](present, value).astype(bool)
+    selected.loc[present.index] = COMPARE[condition.operator](present, value).astype(bool)
     return selected
 
 
@@ -188,8 +188,8 @@ def _comparison(column: str, sign: Any, parameter: Any) -> Comparison:
         values = parameter if isinstance(parameter, list) else [None]
         if not all(isinstance(value, (str, int, float)) for value in values):
             raise BadCondition(f"row_condition: {sign} needs a list of texts or numbers")
-    elif sign not in _COMPARE:
-        raise BadCondition("row_condition: unknown operator", f"one of {', '.join(_COMPARE)}, IN, NOT_IN")
+    elif sign not in COMPARE:
+        raise BadCondition("row_condition: unknown operator", f"one of {', '.join(COMPARE)}, IN, NOT_IN")
     elif not isinstance(parameter, (str, int, float)):
         raise BadCondition(f"row_condition: {sign} needs a text or a number")
     return Comparison(column, sign, tuple(parameter) if isinstance(parameter, list) else parameter)

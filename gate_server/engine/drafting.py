@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gate_server.engine.families import MOMENT, NUMERIC, Column, Family, columns_of
+from gate_server.engine.figures import without_nan
 from gate_server.engine.judgement import Judgement
 from gate_server.engine.objects import DataObject
 from gate_server.engine.questions import interpret
@@ -122,7 +123,7 @@ def _proposed(table: Table, fmt: Format) -> Iterator[dict[str, Any]]:
         max_value=rows * 2,
     )
     for column in columns_of(data.schema).values():
-        values = _without_nan(data[column.name])
+        values = without_nan(data[column.name])
         facts = _Facts(column, values, rows)
         for propose in (_type, _nulls, _unique, _few_values, _range, _since, _lengths):
             if propose is not _type or not fmt.is_delimited:
@@ -268,10 +269,6 @@ def _exact(bound: Decimal) -> int | float | None:
     if Decimal(repr(float(bound))) != bound or (Decimal(float(bound)) != bound and bound == int(bound)):
         return None
     return int(bound) if bound == int(bound) else float(bound)
-
-
-def _without_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.is_nan(values), None, values) if pa.types.is_floating(values.type) else values
 
 
 def _one(kind: str, note: str, *, severity: str = "critical", **kwargs: Any) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from gate_server.engine.fit import Unfit
 
 def largest(column: pa.ChunkedArray) -> Any:
     """Return the largest value, None without one; NaN counts as null."""
-    values = _without_nan(column)
+    values = without_nan(column)
     return None if values.null_count == len(values) else pc.max(values).as_py()
 
 
-def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column in which NaN is null."""
     if not pa.types.is_floating(column.type):
         return column
@@ -71,4 +71,4 @@ def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _present(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return _without_nan(column).drop_null()
+    return without_nan(column).drop_null()

@@ -20,7 +20,6 @@ from gate_server.model import (
     EvaluationTask,
     Plan,
     Policy,
-    Rule,
     Verdict,
 )
 from gate_server.policy.decide import decide
@@ -28,6 +27,7 @@ from gate_server.policy.globs import covering_prefixes, matches
 from gate_server.policy.plan import GATE_FILES, applied_rules, compared_with, looked_into, make_plan
 from gate_server.policy.requirements import HEAD_BYTES
 from gate_server.policy.targets import concerns
+from gate_server.policy.tasks import tasks_left
 from gate_server.store.times import now
 
 Evaluate = Callable[[str, Sequence[EvaluationTask]], Sequence[Evaluation]]
@@ -95,13 +95,8 @@ class History:
         return decide(plan, self._evaluations(policy, repository, plan), policy, now())
 
     def _evaluations(self, policy: Policy, repository: str, plan: Plan) -> dict[int, Evaluation]:
-        rules: dict[str, Rule] = {rule.name: rule for rule in policy.rules}
         known = {item.number: self._known[item.key] for item in plan.obligations if item.key in self._known}
-        tasks = [
-            EvaluationTask(rules[item.rule], policy.suites[rules[item.rule].suite], item)
-            for item in plan.obligations
-            if item.number not in known
-        ]
+        tasks = tasks_left(plan, policy, known)
         for task, evaluation in zip(tasks, self._evaluate(repository, tasks) if tasks else (), strict=True):
             known[task.obligation.number] = evaluation
             if task.obligation.key and evaluation.is_lasting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
@@ -14,18 +14,11 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
+from gate_server.engine.conditions import COMPARE
 from gate_server.engine.native.ask import NotNative
 
 DOUBLE_EXACT = 2**53
 _STEPS = 10**38 - 1  # what no decimal of 128 bits is beyond
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def compare(values: nw.Expr, kind: pa.DataType, sign: str, value: Any) -> nw.Expr:
@@ -50,10 +43,20 @@ def compare(values: nw.Expr, kind: pa.DataType, sign: str, value: Any) -> nw.Exp
     if pa.types.is_timestamp(kind) and kind.unit == "ms":
         values, kind = values.cast(nw.Datetime("us", kind.tz)), pa.timestamp("us", kind.tz)
     return (
-        _OPERATORS[sign](values, literal(kind, value))
+        COMPARE[sign](values, literal(kind, value))
         if not _is_apart(kind, value)
         else _apart(values, kind, sign, value)
     )
+
+
+def outside(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a value fails by that is outside an expectation's bounds: sign and bound."""
+    found = {}
+    if kwargs.get("min_value") is not None:
+        found["<=" if kwargs.get("strict_min") else "<"] = kwargs["min_value"]
+    if kwargs.get("max_value") is not None:
+        found[">=" if kwargs.get("strict_max") else ">"] = kwargs["max_value"]
+    return found
 
 
 def literal(kind: pa.DataType, value: Any) -> nw.Expr:
@@ -150,7 +153,7 @@ def _decimals(values: nw.Expr, scale: int, sign: str, value: Any) -> nw.Expr:
     cut = math.floor(steps)  # cut <= steps < cut + 1
     at = nw.lit(Decimal((cut < 0, tuple(map(int, str(abs(cut)))), -scale)))
     if cut == steps:
-        return _OPERATORS[sign](values, at)  # type: ignore[no-any-return]
+        return COMPARE[sign](values, at)  # type: ignore[no-any-return]
     if sign in {"==", "!="}:
         return _always(values, sign, is_above=False)
     return values <= at if sign in {"<", "<="} else values > at

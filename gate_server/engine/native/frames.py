@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 import pyarrow as pa
+
+from gate_server.engine.readers.moments import FIRST_DAY, LAST_DAY, TICKS_A_DAY
 
 
 def frame_of(table: pa.Table) -> pl.LazyFrame:
@@ -41,9 +41,9 @@ def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
         if kind.is_float():
             changed.append(pl.col(name).fill_nan(None))
         elif kind.is_temporal():
-            per_day = 1 if kind == pl.Date else _PER_DAY[kind.time_unit]  # type: ignore[attr-defined]
+            per_day = 1 if kind == pl.Date else TICKS_A_DAY[kind.time_unit]  # type: ignore[attr-defined]
             stored = pl.col(name).to_physical().cast(pl.Int64)
-            within = stored.is_between(_FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day - 1)
+            within = stored.is_between(FIRST_DAY * per_day, (LAST_DAY + 1) * per_day - 1)
             changed += [(~within).fill_null(False).alias(beyond(name)), pl.when(within).then(pl.col(name))]
     return frame.with_columns(changed)
 
@@ -51,8 +51,3 @@ def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
 def beyond(name: str) -> str:
     """Return the name of the column that says where `name` holds a moment outside the years 1 to 9999."""
     return f"__beyond__ {name}"
-
-
-_FIRST_DAY = dt.date.min.toordinal() - dt.date(1970, 1, 1).toordinal()
-_LAST_DAY = dt.date.max.toordinal() - dt.date(1970, 1, 1).toordinal()
-_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000}

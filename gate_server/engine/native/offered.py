@@ -68,5 +68,5 @@ NATIVE: Mapping[str, Callable[[Ask], Compiled]] = {
     "expect_column_distinct_values_to_contain_set": distinct.contain_set,
     "expect_column_distinct_values_to_equal_set": distinct.equal_set,
     "expect_column_most_common_value_to_be_in_set": distinct.most_common,
-    "expect_column_type_to_be": tables.column_type,
+    "expect_column_type_to_be": kinds.column_type,
 }

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gate_server.engine import conditions
 from gate_server.engine.families import Column, Family
 from gate_server.engine.fit import Unfit, as_value
-from gate_server.engine.native.comparing import compare, nowhere
+from gate_server.engine.native.comparing import compare, equals_any
 
 
 def selected(
@@ -38,9 +38,7 @@ def selected(
     null_is_unequal = condition.operator in {"!=", "NOT_IN"}
     if condition.operator in {"IN", "NOT_IN"}:
         wanted = [as_value(column, value, purpose) for value in condition.parameter]
-        found = reduce(
-            operator.or_, [compare(values, kind, "==", value) for value in wanted], nowhere(values)
-        )
+        found = equals_any(values, kind, wanted)
         return (~found if null_is_unequal else found).fill_null(null_is_unequal)
     unordered = column.family in {Family.BOOLEAN, Family.NESTED, Family.OTHER}
     if unordered and condition.operator not in {"==", "!="}:

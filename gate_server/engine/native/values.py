@@ -22,7 +22,7 @@ from gate_server.engine.native.ask import (
     failing_rows,
     of_rows,
 )
-from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, equals_any
+from gate_server.engine.native.comparing import DOUBLE_EXACT, compare, equals_any, outside
 
 
 def not_null(ask: Ask) -> Compiled:
@@ -46,12 +46,8 @@ def _nulls(ask: Ask, unexpected: nw.Expr) -> Compiled:
 
 def between(ask: Ask) -> Compiled:
     """Return what `expect_column_values_to_be_between` wants."""
-    kwargs, outside = ask.kwargs, []
-    if kwargs.get("min_value") is not None:
-        outside.append(_beyond(ask, "<=" if kwargs.get("strict_min") else "<", kwargs["min_value"]))
-    if kwargs.get("max_value") is not None:
-        outside.append(_beyond(ask, ">=" if kwargs.get("strict_max") else ">", kwargs["max_value"]))
-    return of_rows(ask, reduce(operator.or_, outside))
+    beyond = [_beyond(ask, sign, bound) for sign, bound in outside(ask.kwargs).items()]
+    return of_rows(ask, reduce(operator.or_, beyond))
 
 
 def _beyond(ask: Ask, sign: str, bound: Any) -> nw.Expr:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 import pyarrow as pa
 
 from gate_server.engine.readers import columns
+from gate_server.engine.readers.moments import FIRST_DAY, TICKS_A_DAY
 from gate_server.engine.readers.scan import NotPlain
 from gate_server.model import ColumnType, Format
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NOTHING = r"[^\s\S]"
-# From 1970 on, as Polars counts.
-_FIRST_DAY = date.min.toordinal() - date(1970, 1, 1).toordinal()
-_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -135,11 +132,11 @@ def _timestamps(text: pl.Series) -> pl.Series:
     except columns.Unconvertible as error:
         raise NotPlain("a value that does not convert") from error
     made = pl.Series(text.name, values)
-    _require_year(made, _DAY_US)
+    _require_year(made, TICKS_A_DAY["us"])
     return made
 
 
 def _require_year(values: pl.Series, per_day: int) -> None:
     """ISO 8601 has a year 0, Python has none."""
-    if (values.to_physical() < _FIRST_DAY * per_day).any():
+    if (values.to_physical() < FIRST_DAY * per_day).any():
         raise NotPlain("the year 0")

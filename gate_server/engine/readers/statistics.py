@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from gate_server.engine.readers.footer import Footer, Leaf, Statistics
+from gate_server.engine.readers.moments import FIRST_DAY, LAST_DAY, TICKS_A_DAY
 
 _INT32, _INT64 = 1, 2
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # of the years 1 to 9999, from 1970-01-01
-_TICKS_A_DAY = {"ms": 86_400_000, "us": 86_400_000_000}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def proven(footers: Sequence[Footer], name: str) -> Proven | None:
 def _is_counted(kind: pa.DataType, leaf: Leaf) -> bool:
     """Whether its nulls are those that pandas sees: neither NaN nor a moment that it reads as none."""
     if pa.types.is_timestamp(kind):
-        return kind.unit == leaf.unit and kind.unit in _TICKS_A_DAY and kind.tz in {None, "UTC"}
+        return kind.unit == leaf.unit and kind.unit in TICKS_A_DAY and kind.tz in {None, "UTC"}
     tests = (
         pa.types.is_integer,
         pa.types.is_boolean,
@@ -92,8 +91,8 @@ def _bounds(kind: pa.DataType, leaf: Leaf, told: Statistics) -> tuple[int, int] 
 
 
 def _is_dated(kind: pa.DataType) -> Callable[[int], bool]:
-    ticks = 1 if pa.types.is_date32(kind) else _TICKS_A_DAY[kind.unit]
-    return lambda stored: _FIRST_DAY <= stored // ticks <= _LAST_DAY
+    ticks = 1 if pa.types.is_date32(kind) else TICKS_A_DAY[kind.unit]
+    return lambda stored: FIRST_DAY <= stored // ticks <= LAST_DAY
 
 
 _LAYOUTS = {_INT32: "<i", _INT64: "<q"}
