@@ -22,6 +22,7 @@ from gate_server.engine.native.frames import is_held
 from gate_server.engine.objects import DataObject
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers import scan as scans
+from gate_server.engine.readers.drift import check_drift, is_same
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import in_memory, open_scan
 from gate_server.engine.readers.parquet_scan import Footers, open_parquet
@@ -112,10 +113,12 @@ def judge(
     keys = [key_of(data) for data in filled]
     missing = [data for data, key in zip(filled, keys, strict=True) if key not in before.by_key]
     made = _read(missing, reading, allowance)
-    schemas = [schema for schema, _ in made.values()] + [before.schema] * (len(missing) < len(filled))
+    schemas = [made[key][0] if key in made else before.schema for key in keys]
     schema = schemas[0]
     assert schema is not None  # noqa: S101 - for the type checker: what is known has a schema
-    if any(not schema.equals(other) for other in schemas):
+    if any(other is None or not is_same(schema, other) for other in schemas):
+        if not fmt.is_text:  # of text the types are those of all objects together
+            check_drift([(data.path, one) for data, one in zip(filled, schemas, strict=True) if one])
         raise NotPlain("its objects have several schemas")
     found = {**before.by_key, **{key: state for key, (_, state) in made.items()}}
     if made:

@@ -209,8 +209,11 @@ def side_by_side(
 ) -> None:
     """Do it to each object, a few at once; raise what the first of them raises that fails."""
     try:
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            finish(pool, [pool.submit(copy_context().run, do, one) for one in objects])
+        if len(objects) == 1:
+            do(objects[0])
+        else:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                finish(pool, [pool.submit(copy_context().run, do, one) for one in objects])
     finally:
         count(objects, allowance)
 

@@ -16,6 +16,7 @@ from polars.io.plugins import register_io_source
 
 from gate_server.engine.native.frames import is_held
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers.drift import check_drift
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.footer import Footer
 from gate_server.engine.readers.parquet_object import Folder, ParquetObject, count, side_by_side
@@ -110,9 +111,9 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
     Raises
     ------
     NotPlain
-        One is not plain Parquet, their schemas differ, a limit of the data is passed, or nothing has content.
+        One is not plain Parquet, a limit of the data is passed, or nothing has content.
     ReadFailure
-        A small object's checksum is not its content's.
+        Their columns differ, or a small object's checksum is not its content's.
     """
     limits = allowance.limits
     if sum(data.size_bytes for data in objects) > limits.size_bytes:
@@ -127,8 +128,7 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
         raise NotPlain("nothing has content")
     side_by_side(found, ParquetObject.open, allowance)
     footers = [one.footer for one in found]
-    if any(not footer.schema.equals(footers[0].schema) for footer in footers):
-        raise NotPlain("its objects have several schemas")
+    check_drift([(one.data.path, one.footer.schema) for one in found])
     if (
         sum(footer.rows for footer in footers) > limits.rows
         or sum(footer.announced_bytes for footer in footers) > limits.decompressed_bytes

@@ -19,6 +19,7 @@ from gate_server.engine.datasets import Kept
 from gate_server.engine.evaluate import evaluate
 from gate_server.engine.native import passing
 from gate_server.engine.objects import DataObject
+from gate_server.engine.readers import parquet_object
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.opening import in_memory
 from gate_server.engine.readers.scan import Part
@@ -283,3 +284,61 @@ def test_spoilt_bytes_are_told_and_never_kept(make_suite: Any) -> None:
     assert found.problem
     assert found.problem.path == "d/2.csv"
     assert after.made == b""
+
+
+def drifting() -> Store:
+    usual = pa.table({"id": [1, 2], "qty": [1, 2]})
+    store = Store({f"d/{place}.parquet": parquet(usual) for place in range(1, 5)})
+    store.contents["d/0.parquet"] = parquet(pa.table({"id": [1], "qty": ["one"]}))
+    store.contents["d/5.parquet"] = parquet(pa.table({"id": [1], "note": ["x"]}))
+    return store
+
+
+DRIFT = (
+    "2 of 6 objects have other columns than the rest: d/0.parquet: `qty` is string, not int64; "
+    "d/5.parquet: `qty` is missing, `note` is new"
+)
+
+
+def test_drift_is_named_file_by_file_and_found_from_footers(
+    make_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kept in (None, Kept()):
+        found = judged(make_suite, drifting(), NOT_NULL, kept=kept, fmt=PARQUET)
+        assert (found.status, found.problem and found.problem.message) == ("unreadable", DRIFT)
+        assert found.problem
+        assert found.problem.path == "d/0.parquet"
+    # Of objects that are not fetched as a whole nothing but the footers is read.
+    store = drifting()
+    monkeypatch.setattr(parquet_object, "WHOLE_BYTES", 0)
+    ranged = [replace(one, read_range=ranges_of(store.contents[one.path])) for one in store.objects()]
+    found = evaluate(make_suite(NOT_NULL), ranged, PARQUET, {}, Limits())
+    assert found.problem
+    assert found.problem.message == DRIFT
+    assert not store.opened
+
+
+def test_drift_is_named_where_most_objects_are_not_read(make_suite: Any) -> None:
+    store, kept = drifting(), Kept()
+    for path in ("d/0.parquet", "d/5.parquet"):
+        store.contents[path] = store.contents["d/1.parquet"]
+    assert judged(make_suite, store, NOT_NULL, kept=kept, fmt=PARQUET).status == "answered"
+    store.contents |= {path: drifting().contents[path] for path in ("d/0.parquet", "d/5.parquet")}
+    store.opened.clear()
+    found = judged(make_suite, store, NOT_NULL, kept=Kept(kept.made), fmt=PARQUET)
+    assert (found.status, found.problem and found.problem.message) == ("unreadable", DRIFT)
+    assert set(store.opened) == {"d/0.parquet", "d/5.parquet"}
+
+
+def test_a_table_may_be_written_anew_with_other_columns(make_suite: Any) -> None:
+    store, kept = drifting(), Kept()
+    store.contents = {f"d/{place}.parquet": store.contents["d/1.parquet"] for place in range(3)}
+    judged(make_suite, store, NOT_NULL, kept=kept, fmt=PARQUET)
+    changed = parquet(pa.table({"id": [1], "qty": [1.5]}))
+    store.contents = dict.fromkeys(store.contents, changed)
+    found = judged(make_suite, store, NOT_NULL, kept=Kept(kept.made), fmt=PARQUET)
+    assert (found.status, found.rows, found.objects_known) == ("answered", 3, 0)
+
+
+def ranges_of(content: bytes) -> Any:
+    return lambda first, count: content[first : first + count]

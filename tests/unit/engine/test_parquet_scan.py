@@ -436,7 +436,7 @@ def test_a_dataset_is_one_table_in_its_order() -> None:
         SMALL.set_column(0, "n", pa.array([1.0, 2.0, 3.0])),
     ]
     for other in others:
-        with pytest.raises(NotPlain):
+        with pytest.raises(ReadFailure, match="1 of 2 objects has other columns than the rest"):
             scan_parquet([objects[0], Store(written(other)).object()], ["n"], Allowance(Limits()))
     for limits in (Limits(rows=4), Limits(size_bytes=len(contents[0]) + 1)):
         with pytest.raises(NotPlain):

@@ -42,7 +42,10 @@ def test_wrong_input_is_bad_data_with_a_reason(wrong: Wrong, judge: Judge) -> No
                 ("arrow", wrong_input.stream),
             )
             for other, says in (
-                (wrong_input.wide(3), "its columns are not those of 1"),
+                (
+                    wrong_input.wide(3),
+                    "`c2` is new" if kind == "parquet" else "its columns are not those of 1",
+                ),
                 (wrong_input.wide(2).cast(wrong_input.pa.schema({"c0": "int64", "c1": "string"})), "`c1` is"),
             )
         ),
