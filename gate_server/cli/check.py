@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gate_server.cli.options import as_json, server, settings_for
-from gate_server.cli.output import console, outcome, print_json, shown
+from gate_server.cli.output import busy, console, outcome, print_json, shown
 from gate_server.cli.remote import gate_of
 from gate_server.cli.uris import BRANCH, LakeFSURI
 from gate_server.errors import CouldNotTell
@@ -41,7 +41,8 @@ def command(uri: LakeFSURI, into: str, wait_s: float, server: str, as_json: bool
     """
     settings = settings_for(server)
     asked = {"repository": uri.repository, "source": uri.ref, "destination": into}
-    body = _through_gate(settings, asked, wait_s) if settings.url else _here(settings, asked)
+    with busy(f"judging {uri} → {into}", quiet=as_json):
+        body = _through_gate(settings, asked, wait_s) if settings.url else _here(settings, asked)
     if as_json:
         print_json(body)
     else:

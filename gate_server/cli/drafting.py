@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gate_server.cli.options import as_json
-from gate_server.cli.output import console, outcome, print_json, shown
+from gate_server.cli.output import busy, console, outcome, print_json, shown
 from gate_server.cli.uris import BRANCH, OBJECT, LakeFSURI
 from gate_server.errors import BadData, CouldNotTell, UsageError
 from gate_server.lakefs.connect import connect
@@ -53,17 +53,17 @@ def draft_command(
     fmt = named_format(kind) if kind else find_format(lakefs, uri.repository, objects[0])
     if no_header:
         fmt = replace(fmt, header=False)
-    name = name or re.sub(r"[^A-Za-z0-9_-]+", "_", uri.path.rstrip("/").rpartition("/")[2].partition(".")[0])
-    name = name.strip("_-") or "draft"
+    name = name or suite_name(uri.path)
     runner = Runner(lakefs, settings.lakefs_timeout_s)
-    draft = runner.draft(uri.repository, DraftTask(name, objects, fmt))
+    with busy(f"reading {uri}", quiet=as_json):
+        draft = runner.draft(uri.repository, DraftTask(name, objects, fmt))
     if draft.problem is not None:
         path = f"{draft.problem.path}: " if draft.problem.path else ""
         raise BadData(path + draft.problem.text, draft.problem.hint)
-    rule = _rule(uri, name, draft, is_folder=objects[0].path != uri.path)
+    rule = rule_of(uri, name, draft, is_folder=objects[0].path != uri.path)
     text = json.dumps(draft.suite, indent=2, ensure_ascii=False) + "\n"
     if out is not None:
-        _write(out, text)
+        write_new(out, text)
     if as_json:
         print_json({"suite": draft.suite, "rule": rule, "rows": draft.rows, "objects": len(objects)})
         return
@@ -76,7 +76,14 @@ def draft_command(
     click.echo("  - " + json.dumps(rule, ensure_ascii=False))
 
 
-def _rule(uri: LakeFSURI, name: str, draft: Draft, *, is_folder: bool) -> dict[str, Any]:
+def suite_name(path: str) -> str:
+    """Return a name for the suite of what lies at `path`."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", path.rstrip("/").rpartition("/")[2].partition(".")[0])
+    return name.strip("_-") or "draft"
+
+
+def rule_of(uri: LakeFSURI, name: str, draft: Draft, *, is_folder: bool) -> dict[str, Any]:
+    """Return the rule that goes with a drafted suite; it is off."""
     fmt = draft.format
     reading: dict[str, Any] = {"type": fmt.type}
     if not fmt.header:
@@ -90,7 +97,8 @@ def _rule(uri: LakeFSURI, name: str, draft: Draft, *, is_folder: bool) -> dict[s
     return {**rule, "suite": name, "format": reading, "enforcement": "off"}
 
 
-def _write(out: Path, text: str) -> None:
+def write_new(out: Path, text: str) -> None:
+    """Write a file that is not there yet; raises `UsageError`."""
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -128,10 +136,12 @@ def test_command(suite: str, uri: LakeFSURI, last: int, policy: Path | None, as_
     check_suites(chosen, runner)
     history = History(lakefs, runner.evaluate)
     trials = []
-    for trial in history.trials(chosen, uri.repository, uri.ref, last):
-        trials.append(trial)
-        if not as_json:
-            _print(trial)
+    with busy(f"judging commits of {uri}", quiet=as_json) as told:
+        for trial in history.trials(chosen, uri.repository, uri.ref, last):
+            trials.append(trial)
+            told(f"judging commits of {uri}: {len(trials)} of at most {last}")
+            if not as_json:
+                _print(trial)
     if not trials:
         raise CouldNotTell(
             f"no commit of {uri} changed what the rules with {suite} are for", "is it the branch?"
@@ -142,8 +152,8 @@ def test_command(suite: str, uri: LakeFSURI, last: int, policy: Path | None, as_
         body = {"suite": suite, "rules": [rule.name for rule in chosen.rules], "blocked": blocked}
         print_json({**body, "unknown": unknown, "commits": [_as_json(trial) for trial in trials]})
     else:
-        told = f"; {unknown} could not be told" if unknown else ""
-        console.print(f"{shown(suite)} would have blocked {blocked} of {count(len(trials), 'commit')}{told}")
+        rest = f"; {unknown} could not be told" if unknown else ""
+        console.print(f"{shown(suite)} would have blocked {blocked} of {count(len(trials), 'commit')}{rest}")
     return 1 if blocked else 3 if unknown else 0
 
 

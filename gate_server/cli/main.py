@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,9 +20,12 @@ from gate_server.reports.wording import visible
 if TYPE_CHECKING:
     from gate_client.errors import GateError as ClientError
 
+    E = TypeVar("E", GateError, ClientError)
+
 # name -> (module, its line in `gate --help`). The line stands here so that help imports no module.
 COMMANDS = {
     "demo": ("demo", "See a bad merge refused and main put back, on real processes."),
+    "init": ("init", "Write a first policy and suite for a repository, after three questions."),
     "serve": ("serve", "Run the gate: API, pages and worker."),
     "worker": ("worker", "Run a worker alone, for more machines on one PostgreSQL."),
     "check": ("check", "Judge what merging a branch would make of main, without merging."),
@@ -40,6 +43,7 @@ COMMANDS = {
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
     "env": ("env", "Branches to try things on: made, compared with main, thrown away."),
     "tokens": ("tokens", "Make, list and revoke tokens: who may do what."),
+    "completion": ("completion", "Print what a shell needs to complete commands by Tab."),
     "db": ("db", "Upgrade, downgrade, back up or look at the gate's database."),
 }
 # Which extra brings a module that a command did not find.
@@ -62,6 +66,17 @@ class Commands(click.Group):
         module = import_module(f"gate_server.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name commands that are near to one that there is not."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands' lines without importing them."""
@@ -105,14 +120,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("stopped", err=True)
         return INTERRUPTED
     except GateError as error:
-        return _tell(error, as_json)
+        return _tell(_with_near_names(error, arguments), as_json)
     except ModuleNotFoundError as error:
         if _is_debug() or error.name is None or error.name.partition(".")[0] == OF_US:
             raise
         return _tell(_missing(error.name.partition(".")[0]), as_json)
     except Exception as error:
         if (of_client := _of_client(error)) is not None:
-            return _tell(of_client, as_json)
+            return _tell(_with_near_names(of_client, arguments), as_json)
         if _is_debug():
             raise
         defect = GateError(
@@ -141,14 +156,27 @@ def _missing(module: str) -> ConfigError:
     )
 
 
+def _with_near_names(error: E, arguments: Sequence[str]) -> E:
+    """Say what there is of nearly the name, where lakeFS does not have what the command line names."""
+    if error.code == "not_found" and "lakeFS has no" in error.message:
+        try:
+            from gate_server.cli.nearby import did_you_mean
+        except ModuleNotFoundError:  # the base install
+            return error
+        if found := did_you_mean(arguments):
+            error.hint = found
+    return error
+
+
 def _tell(error: GateError | ClientError, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(error.body(), indent=2))
     else:
         message = "\n".join(visible(line) for line in error.message.splitlines())
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+        color = False if os.environ.get("NO_COLOR") else None
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True, color=color)
         if error.hint:
-            click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+            click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True, color=color)
     if _is_debug():
         raise error
     return error.exit_code

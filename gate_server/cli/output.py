@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -16,6 +18,17 @@ MARKS = {"PASS": "✔", "WARN": "!", "FAIL": "✘", "ERROR": "?"}
 
 # Lines are not broken where nobody watches: tools read them.
 console = Console(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def busy(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something takes its time; give what changes the words. Nothing in a pipe."""
+    watching = Console(stderr=True, highlight=False)
+    if quiet or not watching.is_terminal:
+        yield lambda _: None
+        return
+    with watching.status(shown(what)) as status:
+        yield lambda words: status.update(shown(words))
 
 
 def print_json(body: Any) -> None:

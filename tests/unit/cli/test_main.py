@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -130,3 +132,41 @@ def test_a_defect_has_no_traceback_unless_asked_for(
     monkeypatch.setenv("GATE_LOG_LEVEL", "debug")
     with pytest.raises(RuntimeError, match="a defect"):
         run(["db"])
+
+
+def test_commands_and_options_that_are_near_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctr"]) == 2
+    assert "Did you mean 'doctor'?" in capsys.readouterr().err
+    assert run(["check", "--inot", "main"]) == 2
+    assert "'--into'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(
+    shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert f"_GATE_COMPLETE={shell}_complete" in script
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0
+    for words, expected in (("gate doct", "doctor"), ("gate check --int", "--into")):
+        typed = words.split()
+        monkeypatch.setenv("_GATE_COMPLETE", f"{shell}_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", typed[-1] if shell == "fish" else str(len(typed) - 1))
+        with pytest.raises(SystemExit):
+            run([])
+        assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_can_be_switched_off(no_color: str, coloured: bool) -> None:
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "GATE_POLICCY": "x", "NO_COLOR": no_color, "TERM": "xterm"}
+    command = [sys.executable, "-m", "gate_server.cli.main", "suites", "list"]
+    done = subprocess.run(command, stderr=theirs, env=environ, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 65536)
+    os.close(ours)
+    assert (done.returncode, b"error:" in shown, b"\x1b[" in shown) == (2, True, coloured)
