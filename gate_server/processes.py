@@ -67,7 +67,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
     traces.set_up_traces("worker")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     store = open_store(settings.database)
-    runner = Runner(lakefs, settings.lakefs_timeout_s, store.states)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, store.states, settings.cache)
     policies = make_known_policies(store, runner)
     if kept is not None:
         _, findings = policies.looked_at(kept.read_text(encoding="ascii"))

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         How often an audit may put a branch back by itself; where it would more often, people have to look.
     watch_every_s
         How often the heads of watched branches are looked for.
+    cache_bytes
+        How much of what was read of objects may be kept on this machine, below `data_dir`, so that it is not
+        read again: copies of the data, for the gate's user alone. 0 keeps nothing.
     waiver_days
         The farthest end of a waiver that is made now.
     revert_keep
@@ -135,6 +138,7 @@ class Settings(BaseSettings):
     audit_every_s: Annotated[float, Field(gt=0)] = 5.0
     audit_reverts_per_hour: Annotated[int, Field(ge=0)] = 3
     watch_every_s: Annotated[float, Field(gt=0)] = 10.0
+    cache_bytes: Annotated[int, Field(ge=0)] = 0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     revert_keep: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
     keep_days: Annotated[float, Field(gt=0)] = 90.0
@@ -150,6 +154,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's address."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'gate.db').resolve()}"
+
+    @property
+    def cache(self) -> tuple[Path, int] | None:
+        """Where content is kept, and how many bytes; None for nowhere."""
+        return ((self.data_dir / "cache").resolve(), self.cache_bytes) if self.cache_bytes else None
 
     @classmethod
     def settings_customise_sources(

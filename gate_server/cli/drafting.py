@@ -54,7 +54,7 @@ def draft_command(
     if no_header:
         fmt = replace(fmt, header=False)
     name = name or suite_name(uri.path)
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, cache=settings.cache)
     with busy(f"reading {uri}", quiet=as_json):
         draft = runner.draft(uri.repository, DraftTask(name, objects, fmt))
     if draft.problem is not None:
@@ -132,7 +132,7 @@ def test_command(suite: str, uri: LakeFSURI, last: int, policy: Path | None, as_
     settings = read_settings(policy=policy) if policy else read_settings()
     chosen = only(read_policy(settings.policy), suite, uri.repository, uri.ref)
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, cache=settings.cache)
     check_suites(chosen, runner)
     history = History(lakefs, runner.evaluate)
     trials = []

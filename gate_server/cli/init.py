@@ -78,7 +78,7 @@ def command(uri: LakeFSURI | None, data: str, on_failure: str | None, folder: Pa
     enforcement = on_failure or _choose_enforcement(asks)
 
     name = suite_name(table.path)
-    runner = Runner(lakefs, settings.lakefs_timeout_s)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, cache=settings.cache)
     objects = find_objects(lakefs, uri.repository, uri.ref, table.path)
     with busy(f"drafting a suite from {table.path}", quiet=as_json):
         draft = runner.draft(uri.repository, DraftTask(name, objects, table.format))

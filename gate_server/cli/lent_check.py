@@ -55,7 +55,9 @@ def judge_lent(settings: Settings, check_id: str) -> int:
                 evaluations = {}
                 if work.engine_version == ENGINE_VERSION:  # else the gate ends the check, and says why
                     with stopped_by(stop):
-                        evaluations = _evaluate(Runner(lakefs, settings.lakefs_timeout_s), work)
+                        evaluations = _evaluate(
+                            Runner(lakefs, settings.lakefs_timeout_s, cache=settings.cache), work
+                        )
             except Stopped:
                 if lost.is_set():
                     raise _lost(check_id) from None

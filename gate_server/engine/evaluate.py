@@ -15,7 +15,7 @@ from gate_server.engine.judgement import Judgement
 from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
 from gate_server.engine.native.compiling import columns_needed
-from gate_server.engine.objects import DataObject
+from gate_server.engine.objects import DataObject, spared
 from gate_server.engine.questions import Asked, interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import in_memory, open_scan, scan_table
@@ -67,10 +67,11 @@ def evaluate(
         evaluation = _error("disk", f"the temporary folder could not be used ({why})", path)
     except Exception as error:  # whatever it was, it is no pass; its text may hold cell values
         evaluation = _error("engine", f"the evaluation failed ({type(error).__name__})", path)
+    spared_bytes, spared_objects = spared([*objects, *reference])
     return replace(
         evaluation,
-        bytes_read=allowance.read_bytes + other_allowance.read_bytes,
-        objects_read=allowance.objects_read + other_allowance.objects_read,
+        bytes_read=allowance.read_bytes + other_allowance.read_bytes - spared_bytes,
+        objects_read=allowance.objects_read + other_allowance.objects_read - spared_objects,
         duration_s=time.monotonic() - started,
     )
 
@@ -102,7 +103,9 @@ def evaluate_together(
         whole = _judged(joined, objects, fmt, allowance, lambda _: Beside())
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
-    spent = (allowance.read_bytes, allowance.objects_read, time.monotonic() - started)
+    spared_bytes, spared_objects = spared(objects)
+    duration_s = time.monotonic() - started
+    spent = (allowance.read_bytes - spared_bytes, allowance.objects_read - spared_objects, duration_s)
     evaluations = []
     for place, numbers in enumerate(of_suite):
         own = tuple(

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import BinaryIO
+
+
+class Origin:
+    """Where the bytes came from that an object gave: kept on this machine, or the store. Safe in threads."""
+
+    def __init__(self) -> None:
+        self.kept_bytes = self.stored_bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, *, kept_bytes: int = 0, stored_bytes: int = 0) -> None:
+        """Count bytes."""
+        with self._lock:
+            self.kept_bytes += kept_bytes
+            self.stored_bytes += stored_bytes
+
+
+def _nobody_asks() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,10 @@ class DataObject:
         there where only the whole will do, as its checksum has to be compared. Safe in threads.
     identity
         Stands for its content: a checksum alone may be what somebody claims. Empty where nothing does.
+    confirm
+        To be called once what was opened last was found to have the announced length and checksum.
+    origin
+        Of the bytes given, where a cache stands between; else of none.
     """
 
     path: str
@@ -34,3 +57,12 @@ class DataObject:
     open: Callable[[], BinaryIO]
     read_range: Callable[[int, int], bytes | None] | None = None
     identity: str = ""
+    confirm: Callable[[], None] = _nobody_asks
+    origin: Origin = field(default_factory=Origin, compare=False)
+
+
+def spared(objects: Iterable[DataObject]) -> tuple[int, int]:
+    """Return how many bytes were given without the store, and how many objects altogether so."""
+    origins = [one.origin for one in objects]
+    all_of = sum(1 for one in origins if one.kept_bytes and not one.stored_bytes)
+    return sum(one.kept_bytes for one in origins), all_of

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from gate_server.engine.content_cache import ContentCache
 from gate_server.engine.objects import DataObject
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
@@ -40,6 +41,9 @@ from gate_server.model import (
 )
 from gate_server.telemetry.requests import begin_request
 from gate_server.workers.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from gate_server.engine.datasets import Kept
 
 BEHIND = 5  # nice; of two busy processes the other gets three times as much
 
@@ -69,30 +73,37 @@ SomeTask = TypeVar("SomeTask", bound=Task)
 
 @dataclass(frozen=True)
 class Source:
-    """Where the objects are, with the keys to read them, and the request that they are read for."""
+    """Where the objects are, with the keys to read them, and the request that they are read for.
+
+    ``cache`` is the folder of what was read before, and how many bytes it may take.
+    """
 
     repository: str
     credentials: Mapping[str, str]
     timeout_s: float
     request_id: str = ""
+    cache: tuple[Path, int] | None = None
+
+
+Readable = Callable[[Sequence[StoredObject]], list[DataObject]]
 
 
 def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
     """Do `tasks` in order; say in `folder` when each begins, and leave each answer there."""
     _isolate(folder)
-    lakefs = _connect(source, folder) if source else None
+    objects_of = readable(_connect(source, folder), source.repository, source.cache) if source else None
     together: dict[int, Evaluation | None] = {}
     for number, task in enumerate(tasks):
         begun(folder, number).touch()
         content: Any
-        if source is not None and lakefs is not None and number not in together:
-            together |= _together(tasks, number, source.repository, lakefs)
+        if objects_of is not None and number not in together:
+            together |= _together(tasks, number, objects_of)
         if isinstance(task, LintTask):
             content = _lint(task)
         elif joint := together.get(number):
             content = dump(joint)
-        elif source is not None and lakefs is not None:
-            content = dump(_read(task, source.repository, lakefs, folder, number))
+        elif objects_of is not None:
+            content = dump(_read(task, objects_of, folder, number))
         else:
             raise CouldNotTell("this child was started without a lakeFS")
         temporary = Path(folder) / "answer.tmp"
@@ -173,9 +184,7 @@ def _connect(source: Source, folder: str) -> LakeFS:
     )
 
 
-def _together(
-    tasks: Sequence[Task], number: int, repository: str, lakefs: LakeFS
-) -> dict[int, Evaluation | None]:
+def _together(tasks: Sequence[Task], number: int, objects_of: Readable) -> dict[int, Evaluation | None]:
     """Return the evaluations of task `number` and of those after it that read the same, in one reading.
 
     None of each where each has to be evaluated by itself.
@@ -186,7 +195,7 @@ def _together(
     if len(same) < 2:
         return {number: None}
     first = same[0]
-    objects = _readable(lakefs, repository, first.obligation.objects)
+    objects = objects_of(first.obligation.objects)
     suites = [(task.suite, task.rule.parameters) for task in same]
     evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits)
     return dict(enumerate(evaluations or [None] * len(same), start=number))
@@ -205,45 +214,57 @@ def _reads(task: Task) -> tuple[object, ...]:
 
 
 def _read(
-    task: EvaluationTask | DraftTask, repository: str, lakefs: LakeFS, folder: str, number: int
+    task: EvaluationTask | DraftTask, objects_of: Readable, folder: str, number: int
 ) -> Evaluation | Draft:
     if isinstance(task, DraftTask):
-        return _draft(task, repository, lakefs)
-    return _evaluate(task, repository, lakefs, folder, number)
-
-
-def _evaluate(task: EvaluationTask, repository: str, lakefs: LakeFS, folder: str, number: int) -> Evaluation:
+        return _draft(task, objects_of)
     from gate_server.engine.datasets import Kept
-    from gate_server.engine.evaluate import evaluate
 
     known = known_states(folder, number)
     kept = Kept(known.read_bytes()) if known.is_file() else None
-
-    readable = partial(_readable, lakefs, repository)
-    rule, obligation = task.rule, task.obligation
-    evaluation: Evaluation = evaluate(
-        task.suite,
-        readable(obligation.objects),
-        rule.format,
-        rule.parameters,
-        rule.limits,
-        readable(obligation.reference),
-        obligation.committed_at,
-        kept,
-    )
+    evaluation = evaluate_task(task, objects_of, kept)
     if kept is not None and kept.made:
         made_states(folder, number).write_bytes(kept.made)
     return evaluation
 
 
-def _draft(task: DraftTask, repository: str, lakefs: LakeFS) -> Draft:
+def evaluate_task(task: EvaluationTask, objects_of: Readable, kept: Kept | None = None) -> Evaluation:
+    """Return the evaluation of one task."""
+    from gate_server.engine.evaluate import evaluate
+
+    rule, obligation = task.rule, task.obligation
+    evaluation: Evaluation = evaluate(
+        task.suite,
+        objects_of(obligation.objects),
+        rule.format,
+        rule.parameters,
+        rule.limits,
+        objects_of(obligation.reference),
+        obligation.committed_at,
+        kept,
+    )
+    return evaluation
+
+
+def _draft(task: DraftTask, objects_of: Readable) -> Draft:
     from gate_server.engine.drafting import draft
 
-    found: Draft = draft(task.name, _readable(lakefs, repository, task.objects), task.format, task.limits)
+    found: Draft = draft(task.name, objects_of(task.objects), task.format, task.limits)
     return found
 
 
-def _readable(lakefs: LakeFS, repository: str, items: Sequence[StoredObject]) -> list[DataObject]:
+def readable(lakefs: LakeFS, repository: str, cache: tuple[Path, int] | None = None) -> Readable:
+    """Return what makes objects of a repository readable, through the cache where there is one."""
+    kept = ContentCache(*cache, scope=f"{lakefs.endpoint_url} {repository}") if cache else None
+
+    def objects_of(items: Sequence[StoredObject]) -> list[DataObject]:
+        objects = _objects(lakefs, repository, items)
+        return [kept.of(data) for data in objects] if kept else objects
+
+    return objects_of
+
+
+def _objects(lakefs: LakeFS, repository: str, items: Sequence[StoredObject]) -> list[DataObject]:
     def ranges(item: StoredObject) -> Callable[[int, int], bytes | None] | None:
         if item.identity.linked:  # its checksum is what somebody claims: it is compared, always
             return None

@@ -79,12 +79,19 @@ class Runner:
         Whose read keys a child gets; None where only suites are looked at.
     states
         Keeps what is found of the objects of datasets; None where nothing is kept of them.
+    cache
+        Where children keep what they read of objects, and how many bytes; None for nowhere.
     """
 
     def __init__(
-        self, lakefs: LakeFS | None, lakefs_timeout_s: float = 30.0, states: KeptStates | None = None
+        self,
+        lakefs: LakeFS | None,
+        lakefs_timeout_s: float = 30.0,
+        states: KeptStates | None = None,
+        cache: tuple[Path, int] | None = None,
     ) -> None:
         self._lakefs = lakefs
+        self._cache = cache
         self._states = states
         self._lakefs_timeout_s = lakefs_timeout_s
         self._context = multiprocessing.get_context("forkserver")
@@ -131,7 +138,8 @@ class Runner:
     def _source(self, repository: str) -> Source:
         if self._lakefs is None:
             raise CouldNotTell("this runner was made without a lakeFS")
-        return Source(repository, self._lakefs.credentials(), self._lakefs_timeout_s, request_id())
+        keys = self._lakefs.credentials()
+        return Source(repository, keys, self._lakefs_timeout_s, request_id(), self._cache)
 
     @traces.span("child")
     def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:

@@ -29,7 +29,7 @@ from gate_server.parts import read_policy
 from gate_server.settings import read_settings
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations, policies
-from gate_server.workers.child import _evaluate
+from gate_server.workers.child import evaluate_task, readable
 from gate_server.workers.loop import Worker
 from tests.e2e.dying import KILLED, Calls, Tell, in_a_fork, lose_database
 
@@ -76,7 +76,7 @@ def work(wanted: Wanted, lease_s: float, calls: Calls, lost: threading.Event) ->
     calls.count()
 
     def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
-        return [_evaluate(task, repository, lakefs) for task in tasks]
+        return [evaluate_task(task, readable(lakefs, repository)) for task in tasks]
 
     policies = KnownPolicies(store.policies, lambda _: ())
     judge = Judge(lakefs, store, policies, evaluate, ENGINE_VERSION)

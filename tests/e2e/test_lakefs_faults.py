@@ -25,7 +25,7 @@ from gate_server.parts import read_policy
 from gate_server.policy.decide import answer
 from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks, evaluations
-from gate_server.workers.child import _evaluate
+from gate_server.workers.child import evaluate_task, readable
 from local_lakefs.testing import RunningServer
 from tests.e2e import spoiling
 from tests.e2e.harness import GOOD, ROOT, World
@@ -77,7 +77,7 @@ class Asking:
         lakefs = self._lakefs()
 
         def evaluate(repository: str, tasks: list[EvaluationTask]) -> list[Evaluation]:
-            return [_evaluate(task, repository, lakefs) for task in tasks]
+            return [evaluate_task(task, readable(lakefs, repository)) for task in tasks]
 
         policies = KnownPolicies(self.store.policies, lambda _: ())
         self.judge = Judge(self._lakefs(), self.store, policies, evaluate, ENGINE_VERSION)

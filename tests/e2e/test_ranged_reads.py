@@ -26,7 +26,7 @@ from gate_server.model import (
     Rule,
     StoredObject,
 )
-from gate_server.workers.child import _evaluate
+from gate_server.workers.child import evaluate_task, readable
 from local_lakefs.testing import RunningServer
 from tests.e2e import spoiling
 from tests.e2e.harness import World
@@ -147,7 +147,7 @@ def evaluated(way: Spoiling, world: World, *expectations: dict[str, Any], linked
     rule = Rule("r", ("**",), "s", Format("parquet"))
     stored = StoredObject("t.parquet", identity, commit_id)
     task = EvaluationTask(rule, suite, Obligation(0, "r", "t.parquet", (stored,)))
-    return _evaluate(task, world.name, lakefs)
+    return evaluate_task(task, readable(lakefs, world.name))
 
 
 def test_a_large_object_is_read_as_far_as_its_suite_needs(way: Spoiling, world: World) -> None:

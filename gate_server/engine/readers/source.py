@@ -107,3 +107,4 @@ def verified(data: DataObject, allowance: Allowance) -> Generator[bytes, None, N
             hint="the object was changed in the store, staged with a checksum that is not its own, or spoilt "
             "on its way here: then it helps to ask again",
         )
+    data.confirm()
