@@ -16,6 +16,7 @@ from gate_server.engine.lint import format_problems
 from gate_server.engine.native import passing
 from gate_server.engine.native.compiling import columns_needed
 from gate_server.engine.objects import DataObject, spared
+from gate_server.engine.partitions import with_partitions
 from gate_server.engine.questions import Asked, interpret
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import in_memory, open_scan, scan_table
@@ -100,6 +101,7 @@ def evaluate_together(
         of_suite.append(range(len(joined), len(joined) + len(asked)))
         joined += [replace(one, number=len(joined) + place) for place, one in enumerate(asked)]
     try:
+        objects = with_partitions(objects, fmt)
         whole = _judged(joined, objects, fmt, allowance, lambda _: Beside())
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
@@ -137,7 +139,8 @@ def _beside(
     """Return what the destination holds; what cannot be read there is no fault of what is judged."""
     compares = any(one.type in COMPARING for one in asked)
     try:
-        table = read_table(reference, fmt, allowance) if compares and reference else None
+        held = with_partitions(reference, fmt) if compares else []
+        table = read_table(held, fmt, allowance) if held else None
     except ReadFailure as failure:
         told = failure.problem(reference[0].path).text
         raise Unanswered(f"what the destination holds could not be read: {told}") from failure
@@ -168,6 +171,7 @@ def _evaluate(
         return Evaluation("error", problem=problems[0])
     if not objects:
         return _error("no_objects", "there is nothing to judge", "")
+    objects = with_partitions(objects, fmt)
     if kept is not None and not _compared(asked):
         with contextlib.suppress(NotPlain):
             return _by_states(asked, objects, fmt, allowance, beside, kept)

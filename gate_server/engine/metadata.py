@@ -60,7 +60,7 @@ def facts_of(part: compiling.Part, opened: Footers) -> Facts:
     facts: dict[str, Any] = {ROWS: rows}
     known = []
     for place, name in enumerate(part.asked.columns):
-        found = proven(opened.footers, name)
+        found = proven(opened.footers, name) if name in opened.footers[0].schema.names else None
         if found is None:
             raise NotNative("its nulls were not counted")
         facts[present(place)] = rows - found.nulls

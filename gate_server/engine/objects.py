@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Origin:
@@ -45,6 +48,8 @@ class DataObject:
         there where only the whole will do, as its checksum has to be compared. Safe in threads.
     identity
         Stands for its content: a checksum alone may be what somebody claims. Empty where nothing does.
+    constants
+        Columns that its folders give, each with its one value; they follow the object's own.
     confirm
         To be called once what was opened last was found to have the announced length and checksum.
     origin
@@ -57,6 +62,7 @@ class DataObject:
     open: Callable[[], BinaryIO]
     read_range: Callable[[int, int], bytes | None] | None = None
     identity: str = ""
+    constants: Mapping[str, pa.Scalar] = field(default_factory=dict)
     confirm: Callable[[], None] = _nobody_asks
     origin: Origin = field(default_factory=Origin, compare=False)
 

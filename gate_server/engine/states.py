@@ -23,6 +23,7 @@ import pyarrow as pa
 from gate_server.engine.native.ask import FIRST_ROWS, PIECES, ROWS, Facts, present
 from gate_server.engine.native.compiling import Part
 from gate_server.engine.objects import DataObject
+from gate_server.engine.partitions import fields_of
 from gate_server.engine.readers.scan import NotPlain
 
 # Two different values share a digest of 16 bytes less often than a disk reads a wrong byte.
@@ -80,7 +81,10 @@ def key_of(data: DataObject) -> str:
     """
     if not data.identity:
         raise NotPlain("nothing stands for the content of an object")
-    told = f"{data.path}\0{data.identity}".encode("utf-8", "surrogatepass")
+    types = [
+        f"{field.name} {field.type}" for field in fields_of(data)
+    ]  # which depend on other objects' paths
+    told = "\0".join([data.path, data.identity, *types]).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(told, digest_size=16).hexdigest()
 
 

@@ -49,7 +49,7 @@ class Format:
 
     ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text,
     one of JSON lines what its values are.
-    The delimiter is a comma, in TSV a tab.
+    The delimiter is a comma, in TSV a tab. ``partitions``: folders such as ``day=2026-11-20`` give columns.
     """
 
     __pydantic_config__ = STRICT
@@ -61,6 +61,7 @@ class Format:
     delimiter: Annotated[str, Field(max_length=1)] = ""
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
+    partitions: Literal["", "hive"] = ""
 
     def __post_init__(self) -> None:
         """Say which delimiter it is."""

@@ -267,7 +267,7 @@ def _rule(
     form = rule.format
     if form.types and not form.is_text:
         findings.append(f"{name}:{line}: rule {rule.name}: types are for csv, tsv and jsonl, not {form.type}")
-    if not form.is_delimited and form != Format(form.type, types=form.types):
+    if not form.is_delimited and form != Format(form.type, types=form.types, partitions=form.partitions):
         findings.append(
             f"{name}:{line}: rule {rule.name}: header, infer, delimiter, quote and encoding are for csv and "
             f"tsv, not {form.type}"

@@ -16,6 +16,12 @@ def frame_of(table: pa.Table) -> pl.LazyFrame:
     return frame.lazy()
 
 
+def constant(value: pa.Scalar) -> pl.Expr:
+    """Return one value for all rows."""
+    one = pl.from_arrow(pa.array([value.as_py()], value.type))
+    return pl.lit(value.as_py(), dtype=one.dtype)  # type: ignore[union-attr]
+
+
 def is_held(kind: pa.DataType) -> bool:
     """Whether Polars holds values of an Arrow type exactly."""
     return bool(

@@ -14,8 +14,9 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from gate_server.engine.native.frames import is_held
+from gate_server.engine.native.frames import constant, is_held
 from gate_server.engine.objects import DataObject
+from gate_server.engine.partitions import check_apart, fields_of
 from gate_server.engine.readers.drift import check_drift
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.footer import Footer
@@ -34,7 +35,8 @@ class Footers:
         self._folder = folder
         self._allowance = allowance
         self.footers = [one.footer for one in objects]
-        self.schema = self.footers[0].schema
+        self._own_schema = self.footers[0].schema
+        self.schema = pa.schema([*self._own_schema, *fields_of(objects[0].data)])
         first, parts = 0, []
         for one in objects:
             parts.append(Part(one.data.path, first))
@@ -56,7 +58,7 @@ class Footers:
         ReadFailure
             The object's checksum is not its content's, where all of it was read.
         """
-        names = [name for name in self.schema.names if name in needed] or self._any_column()
+        names = [name for name in self._own_schema.names if name in needed] or self._any_column()
         if not names:
             raise NotPlain("no column that Polars holds exactly")
         types = {name: _type(self.footers, name) for name in names}
@@ -88,7 +90,7 @@ class Footers:
         NotPlain
             Something is not as it should be.
         """
-        rest = [name for name in self.schema.names if name not in except_for]
+        rest = [name for name in self._own_schema.names if name not in except_for]
         small = [one for one in self._objects if one.is_small]
         if rest and any(one.footer.is_by_delta(name) for one in small for name in rest):
             raise NotPlain("text that is small until it is spelled out")
@@ -100,7 +102,7 @@ class Footers:
         size = {
             name: sum(chunk.count for footer in self.footers for chunk in footer.chunks(name))
             for name in self.footers[0].leaves
-            if is_held(self.schema.field(name).type) and all(name in one.leaves for one in self.footers)
+            if is_held(self._own_schema.field(name).type) and all(name in one.leaves for one in self.footers)
         }
         return [min(size, key=lambda name: size[name])] if size else []
 
@@ -128,6 +130,8 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
         raise NotPlain("nothing has content")
     side_by_side(found, ParquetObject.open, allowance)
     footers = [one.footer for one in found]
+    for one in found:
+        check_apart(one.footer.schema.names, one.data)
     check_drift([(one.data.path, one.footer.schema) for one in found])
     if (
         sum(footer.rows for footer in footers) > limits.rows
@@ -161,12 +165,16 @@ class _Stream:
         self._objects = objects
         self._types = types
         self._limits = limits
+        self._constants = objects[0].data.constants
         self._fault = ""
         self.pieces = 0
 
     def frame(self) -> pl.LazyFrame:
         """Return the table; it may be read several times."""
-        return register_io_source(self._pieces, schema=pl.Schema(self._types))
+        given = {
+            name: _polars(name, pa.array([], value.type)).dtype for name, value in self._constants.items()
+        }
+        return register_io_source(self._pieces, schema=pl.Schema({**self._types, **given}))
 
     def verify(self) -> None:
         """Raise what an object raises that did not arrive, NotPlain if something was wrong in any reading."""
@@ -180,7 +188,7 @@ class _Stream:
     ) -> Iterator[pl.DataFrame]:
         """Yield pieces as Polars asks for them: these columns, of these rows."""
         try:
-            for piece in self._read(list(self._types) if columns is None else columns):
+            for piece in self._read([*self._types, *self._constants] if columns is None else columns):
                 given = piece if rows is None else piece.head(rows)
                 if rows is not None:
                     rows -= len(given)
@@ -193,13 +201,15 @@ class _Stream:
 
     def _read(self, names: Sequence[str]) -> Iterator[pl.DataFrame]:
         counted = Allowance(self._limits)
+        own = [name for name in names if name in self._types] or list(self._types)[:1]
         for one in self._objects:
-            for batch in one.batches(names, counted):
-                piece = pl.DataFrame([_series(name, batch.column(name)) for name in names])
-                if any(piece.schema[name] != self._types[name] for name in names):
+            given = [constant(value).alias(name) for name, value in one.data.constants.items()]
+            for batch in one.batches(own, counted):
+                piece = pl.DataFrame([_series(name, batch.column(name)) for name in own])
+                if any(piece.schema[name] != self._types[name] for name in own):
                     raise NotPlain("it holds other types than its footer says")
                 self.pieces += 1
-                yield piece
+                yield piece.with_columns(given).select(names) if given else piece
 
 
 def _series(name: str, column: pa.Array) -> pl.Series:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gate_server.engine.naming import plain, quoted
 from gate_server.engine.objects import DataObject
+from gate_server.engine.partitions import check_apart
 from gate_server.engine.readers import jsonl
 from gate_server.engine.readers.arrow import read_arrow
 from gate_server.engine.readers.columns import Unconvertible, convert, infer
@@ -84,6 +85,7 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
     tables: list[pa.Table] = []
     parts: list[Part] = []
     kinds: Kinds = {}
+    given: list[tuple[DataObject, int]] = []
     for data in objects:
         try:
             read = _read_one(data, fmt, allowance)
@@ -94,6 +96,9 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
             continue
         if tables and fmt.type != "jsonl":  # whose objects may leave out what is null
             _check_same(tables[0].schema, parts[0].path, read.data.schema, data.path)
+        if data.constants:
+            check_apart(read.data.column_names, data)
+            given += [(data, read.data.num_rows)]
         first_row = sum(one.num_rows for one in tables)
         for name, found in read.kinds.items():
             known = kinds.setdefault(name, {})
@@ -104,7 +109,16 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
     if not tables:
         return None
     whole = Table(pa.concat_tables(tables, promote_options="default"), tuple(parts))
-    return _typed(whole, fmt, kinds) if fmt.is_text else whole
+    return _with_constants(_typed(whole, fmt, kinds) if fmt.is_text else whole, given)
+
+
+def _with_constants(table: Table, given: Sequence[tuple[DataObject, int]]) -> Table:
+    """Return the table with the columns that the folders of its objects give, for so many rows each."""
+    data = table.data
+    for name in given[0][0].constants if given else ():
+        values = [pa.repeat(one.constants[name], rows) for one, rows in given]
+        data = data.append_column(name, pa.chunked_array(values))
+    return Table(data, table.parts)
 
 
 class _Read(NamedTuple):

@@ -39,7 +39,7 @@ ROWS = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 6}}
 KINDS = {
     "expect_column_values_to_be_between": {"min_value": 0},
     "expect_column_values_to_be_in_set": {"value_set": [1, 2, 3, 4, 5, 6]},
-    "expect_column_values_to_be_of_type": {"type_": "Int64"},
+    "expect_column_values_to_be_of_type": {"type_": "int64"},
     "expect_column_min_to_be_between": {"min_value": 0},
     "expect_column_max_to_be_between": {"min_value": 0},
     "expect_column_sum_to_be_between": {"min_value": 0},
