@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prefect-demo setup test lint unit contract e2e browser prefect bench lock clean
+.PHONY: help demo prefect-demo setup test lint docs unit contract e2e browser prefect bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,9 @@ lint: $(VENV)/.dev ## ruff, mypy strict, import-linter, pip check (the locks are
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pip check
+
+docs: $(VENV)/.dev ## build the documentation as a site, strictly, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 unit: $(VENV)/.dev ## policy, engine, store and the parts of the embedded lakeFS
 	@$(PYTEST) tests/unit

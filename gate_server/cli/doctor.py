@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from gate_server.cli.options import as_json
 from gate_server.cli.output import console, print_json, shown
 from gate_server.cli.uris import BRANCH, LakeFSURI
+from gate_server.errors import GateError, NotFound
+from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.connect import connect
 from gate_server.parts import read_policy
 from gate_server.settings import read_settings
 from gate_server.setup.doctor import Finding, Ground, Place, diagnose
 from gate_server.setup.doctor.finding import counted, exit_code
+from gate_server.setup.doctor.of_lakefs import FIRST_ANSWER_S
 from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
 
@@ -46,6 +51,7 @@ def command(uris: tuple[LakeFSURI, ...], read_only: bool, as_json: bool) -> int:
         lambda uses: Runner(None).lint([LintTask(*use) for use in uses]),
         tries=not read_only,
     )
+    _refuse_wrong_names(uris)
     findings = []
     for finding in diagnose(ground, [Place(uri.repository, uri.ref) for uri in uris]):
         findings.append(finding)
@@ -55,13 +61,24 @@ def command(uris: tuple[LakeFSURI, ...], read_only: bool, as_json: bool) -> int:
     if as_json:
         print_json({"ok": code == 0, "findings": [finding.body() for finding in findings]})
         return code
-    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     console.print(f"[bold]{told}[/]")
     if not any(finding.id.startswith("D2") for finding in findings):
         console.print(
             "no branch was looked at: none is known to be guarded; name one, lakefs://REPOSITORY/BRANCH"
         )
     return code
+
+
+def _refuse_wrong_names(uris: Sequence[LakeFSURI]) -> None:
+    """Raise `NotFound` for a branch that lakeFS does not have; all else that is wrong is a finding."""
+    for uri in uris:
+        try:
+            Commits(connect(timeout_s=FIRST_ANSWER_S)).head(uri.repository, uri.ref)
+        except NotFound:
+            raise
+        except GateError:
+            return
 
 
 def _print(finding: Finding) -> None:

@@ -179,6 +179,11 @@ def test_the_command_tells_people_and_machines(bench: Bench, sound: Place) -> No
     assert by_id["D213"]["state"] == by_id["D214"]["state"] == "could not look"
 
 
+def test_a_branch_that_is_not_there_is_wrong_usage(bench: Bench, sound: Place) -> None:
+    done = bench.gate.run("doctor", f"lakefs://{sound.repository}/mian")
+    assert (done.returncode, f"did you mean {sound}?" in done.stderr) == (2, True), done.stdout + done.stderr
+
+
 def test_without_a_name_it_looks_at_what_the_gate_was_installed_on(bench: Bench, tmp_path: Path) -> None:
     place = bench.main()
     database = f"sqlite:///{tmp_path}/gate.db"

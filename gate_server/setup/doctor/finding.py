@@ -103,9 +103,10 @@ def exit_code(findings: Iterable[Finding]) -> int:
     return 3 if any(item.state == "could not look" for item in every) else 0
 
 
-def counted(findings: Iterable[Finding]) -> Mapping[State, int]:
-    """Return how many there are of each state."""
-    counts: dict[State, int] = {"found": 0, "could not look": 0, "fine": 0, "nothing to look at": 0}
+def counted(findings: Iterable[Finding]) -> Mapping[str, int]:
+    """Return how many there are of each state, with faults apart from advice."""
+    counts = dict.fromkeys(("faults", "advice", "could not look", "fine", "nothing to look at"), 0)
     for item in findings:
-        counts[item.state] += 1
+        found = "faults" if item.level == "fault" else "advice"
+        counts[found if item.state == "found" else item.state] += 1
     return counts

@@ -73,10 +73,10 @@ def _caused(head: Head, cause: Cause | None, said: str) -> Iterator[Finding]:
             yield found(id, place, said)
         elif id in in_order:
             yield fine(id, place, "the gate refused the token that lakeFS sent")
-        elif id == "D208" and not head.is_lua:
+        elif id == "D208" and (in_order or not head.is_lua):
             yield _lua(head)
         else:
-            yield unseen(id, place, f"the merge failed otherwise: {said}")
+            yield unseen(id, place, f"{fault} came first" if fault else f"the merge failed otherwise: {said}")
 
 
 def _lua(head: Head) -> Finding:
