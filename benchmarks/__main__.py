@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import embedded, engine, gateway, load, queue, single
+from benchmarks import datasets, embedded, engine, gateway, load, queue, single
 from benchmarks.figures import Figure
 from local_lakefs.testing import lakefs_server
 from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
@@ -24,6 +24,7 @@ def main() -> None:
         embedded.embedded_server,
         gateway.large_objects,
         engine.engine,
+        datasets.datasets,
     ):
         for figure in measure_alone():
             figure.print()
