@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from gate_server.checks.lent import lent_key
 from gate_server.checks.policies import KnownPolicies
@@ -50,14 +51,18 @@ from gate_server.store.times import now
 from gate_server.telemetry import traces
 from gate_server.telemetry.requests import working_for
 
+TELL_EVERY_S = 1.0
+
 log = structlog.get_logger()
 
 
 class Evaluator(Protocol):
     """Evaluates obligations, wherever it does so; never raises for bad data."""
 
-    def __call__(self, repository: str, tasks: Sequence[EvaluationTask]) -> Sequence[Evaluation]:
-        """Return an evaluation for each task, in order."""
+    def __call__(
+        self, repository: str, tasks: Sequence[EvaluationTask], told: Callable[[int], object] = ...
+    ) -> Sequence[Evaluation]:
+        """Return an evaluation for each task, in order; `told` hears how many are done, as they are."""
 
 
 class Judge:
@@ -239,7 +244,21 @@ class Judge:
                 tuple(item.path for item in task.obligation.objects), len(places)
             )
         )
-        for task, evaluation in zip(mine, self._evaluate(check.repository, mine), strict=True):
+        evaluated = self._evaluate(check.repository, mine, self._told(check, len(found), len(tasks)))
+        for task, evaluation in zip(mine, evaluated, strict=True):
             self._store.evaluations.keep(task.obligation.key, evaluation)
             found[task.obligation.number] = evaluation
         return found, len(mine) < len(tasks)
+
+    def _told(self, check: Check, known: int, tasks: int) -> Callable[[int], None]:
+        """Return what writes how far `check` is, at most every `TELL_EVERY_S`: a short one writes nothing."""
+        last = time.monotonic()
+
+        def told(done: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= TELL_EVERY_S:
+                last = time.monotonic()
+                with suppress(SQLAlchemyError):  # for people alone: the verdict's own writing will tell
+                    self._store.checks.progressed(check, known + tasks, known + done)
+
+        return told

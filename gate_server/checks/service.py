@@ -187,7 +187,12 @@ class CheckService:
                 self.answered(asked, verdict)
                 return replace(asked, verdict=verdict)
         check = joined or checks.create(
-            candidate, source_name, digest, worker=worker, request_id=request_id()
+            candidate,
+            source_name,
+            digest,
+            worker=worker,
+            request_id=request_id(),
+            person=details.get("committer") or principal,
         )
         if check.ahead and check.state != "done":
             checks.awaited(check.id)

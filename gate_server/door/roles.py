@@ -45,6 +45,8 @@ NEEDS: Mapping[str, Role] = {
     "waivers.list_waivers": Role.READER,
     "waivers.end": Role.ADMIN,
     "web.home": Role.READER,
+    "web.history_page": Role.READER,
+    "web.policy_page": Role.READER,
     "web.check_page": Role.READER,
     "web.check_as_json": Role.READER,
     "web.check_report_file": Role.READER,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from flask import Response
 
-from gate_server.access.roles import newest_within
+from gate_server.access.roles import is_everywhere, newest_within
 from gate_server.door.addresses import report_url
 from gate_server.door.context import services
 from gate_server.door.security import principal, sees
 from gate_server.errors import NotFound
 from gate_server.model import Check, MadeWaiver, Revert
 from gate_server.reports.kept import CONTENT_TYPES, Form, file_name, kept_report, no_verdict_yet
+from gate_server.store.history import Wanted
+
+LOOKED_AT_ONCE, MOST_LOOKED_AT = 500, 5000
 
 
 def seen_check(check_id: str) -> Check:
@@ -51,6 +54,24 @@ def seen_checks(limit: int, repository: str = "") -> list[Check]:
         lambda size: services().store.checks.listed(repository=repository, limit=size),
         lambda check: (check.repository, check.destination),
     )
+
+
+def seen_history(wanted: Wanted, limit: int, after: str = "") -> tuple[list[Check], str]:
+    """Return checks of the history that they may see, and the id to go on after, empty at its end.
+
+    Who sees little of much gets what is among the next `MOST_LOOKED_AT` checks, which may be nothing.
+    """
+    found: list[Check] = []
+    size = limit + 1 if is_everywhere(principal().scope) else LOOKED_AT_ONCE
+    for _ in range(MOST_LOOKED_AT // size):
+        page = services().store.history.page(wanted, size, after)
+        found += [check for check in page if sees(check.repository, check.destination)]
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].id
+        if len(page) < size:
+            return found, ""
+        after = page[-1].id
+    return found, after
 
 
 def seen_revert(revert_id: str) -> Revert:

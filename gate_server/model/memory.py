@@ -20,6 +20,8 @@ class Check:
     ``place`` is where who takes it next runs: elsewhere once there is a plan, and what is left of it is for a
     worker there. ``ahead``: the gate looked ahead of a merge, nobody asked yet. ``request_id`` is that of who
     asked first. ``judged_commit`` is empty for a prediction.
+    ``person`` is who asked first, as lakeFS or their token names them; ``summary`` the verdict in one line;
+    ``tasks_done`` of ``tasks`` were evaluated, of a check that takes long.
     ``failure`` says why nothing could be decided. ``verdict`` is what was decided when the check was done;
     waivers and time are taken anew at each answer.
     """
@@ -41,6 +43,10 @@ class Check:
     place: Place = "here"
     ahead: bool = False
     request_id: str = ""
+    person: str = ""
+    summary: str = ""
+    tasks: int = 0
+    tasks_done: int = 0
     plan: Plan | None = None
     evaluations: Mapping[int, Evaluation] = field(default_factory=dict)
     failure: Problem | None = None

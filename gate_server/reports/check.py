@@ -77,7 +77,7 @@ class CheckReport:
     @property
     def can_be_asked_again(self) -> bool:
         """Whether there is a merge to ask for: no watch looked, and no audit came later."""
-        return bool(self.check.source_name) and not self.is_look
+        return self.check.source_name not in ("", "audit") and not self.is_look
 
     @property
     def command(self) -> str:
@@ -108,13 +108,14 @@ class CheckRow:
 
 
 def check_row(check: Check) -> CheckRow:
-    """Return a check for a list; it needs neither plan nor evaluations."""
+    """Return a check for a list; it needs neither plan nor evaluations, nor the verdict but in one line."""
     if check.state != "done":
         return CheckRow(check, "running", check.state.capitalize(), "")
-    if check.verdict is None:
+    if not check.outcome:
         return CheckRow(check, "error", Outcome.ERROR.value, "The check ended without a verdict.")
-    verdict = check.verdict
-    return CheckRow(check, TONES[verdict.outcome], verdict.outcome.value, _told(verdict))
+    outcome = Outcome(check.outcome)
+    said = check.summary or (check.verdict.summary if check.verdict else "")
+    return CheckRow(check, TONES[outcome], outcome.value, said.removeprefix(f"{outcome}: "))
 
 
 def check_report(check: Check, verdict: Verdict | None) -> CheckReport:

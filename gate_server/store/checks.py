@@ -34,11 +34,13 @@ from gate_server.model import (
 )
 from gate_server.store.check_conditions import HANDED_BACK, free, held_by, of_content, open_key
 from gate_server.store.database import reading
+from gate_server.store.history import as_text, record_rules
 from gate_server.store.ledger import append
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
 
 COLUMNS = [checks.c[item.name] for item in fields(Check)]
+PERSON_CHARS = 256  # as the table has it
 COMMAND = "cli@"  # how a worker is called that is a command's own process
 COMMAND_LEASE_S = 20.0
 ELSEWHERE_WAIT_S = 3600.0
@@ -68,6 +70,7 @@ class Checks:
         worker: str = "",
         request_id: str = "",
         ahead: bool = False,
+        person: str = "",
     ) -> Check:
         """Add a queued check, or return the open one that judges the same: two asks at once join.
 
@@ -88,6 +91,7 @@ class Checks:
             "source_name": source_name,
             "policy_digest": policy_digest,
             "request_id": request_id,
+            "person": as_text(person)[:PERSON_CHARS],
             "ahead": ahead,
             "state": "running" if worker else "queued",
             "attempt": 1 if worker else 0,
@@ -192,6 +196,8 @@ class Checks:
                 worker=worker,
                 lease_until=database_time(lease_s),
                 lease_digest=None,
+                tasks=0,
+                tasks_done=0,
                 started_at=database_time(),
             )
             .returning(*COLUMNS)
@@ -249,6 +255,7 @@ class Checks:
             "lease_digest": None,
             "open_key": None,
             "outcome": verdict.outcome.value,
+            "summary": as_text(verdict.summary),
             "verdict": dump(verdict),
             "plan": dump(plan) if plan else None,
             "evaluations": {str(number): dump(evaluation) for number, evaluation in evaluations.items()},
@@ -262,9 +269,17 @@ class Checks:
             taken_s = (finished_at - (check.started_at or check.created_at)).total_seconds()
             ended = query.values(finished_at=finished_at, duration_s=max(taken_s, 0.0))
             written = connection.execute(ended).rowcount == 1
+            if written:
+                record_rules(connection, check, verdict)
             if written and not check.ahead:  # nobody was told it: whoever asks for it is, by an entry of his
                 _to_ledger(connection, check, verdict)
         return written
+
+    def progressed(self, check: Check, tasks: int, done: int) -> None:
+        """Say how far a check is that is held; for people alone."""
+        held = held_by({check.id: check.attempt})
+        with self._engine.begin() as connection:
+            connection.execute(update(checks).where(held).values(tasks=tasks, tasks_done=done))
 
     def done(self, check_ids: Iterable[str]) -> set[str]:
         """Return which of `check_ids` are done."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, or_, select
+from sqlalchemy import Column, ColumnElement, Engine, Table, and_, delete, exists, or_, select
 
-from gate_server.store.tables import asks, checks, dataset_states, evaluations
+from gate_server.store.tables import asks, checks, dataset_states, evaluations, rule_outcomes
 from gate_server.store.times import database_time
 
 BATCH = 500
@@ -44,7 +44,7 @@ def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: 
         evaluations.c.created_at < since, evaluations.c.created_at < _newest(evaluations, most_evaluations)
     )
     return Pruned(
-        checks=_delete(engine, checks, and_(done, old_check, ~needed)),
+        checks=_delete(engine, checks, and_(done, old_check, ~needed), rule_outcomes.c.check_id),
         asks=_delete(engine, asks, and_(asks.c.kind != "hook", asks.c.created_at < since)),
         evaluations=_delete(engine, evaluations, old_evaluation),
         states=_delete(engine, dataset_states, dataset_states.c.created_at < since),
@@ -58,13 +58,17 @@ def _newest(table: Table, count: int, *conditions: ColumnElement[bool]) -> Colum
     return query.correlate(None).scalar_subquery()
 
 
-def _delete(engine: Engine, table: Table, condition: ColumnElement[bool]) -> int:
-    """Delete in batches, so that nobody waits long for the write lock."""
+def _delete(
+    engine: Engine, table: Table, condition: ColumnElement[bool], goes_too: Column[str] | None = None
+) -> int:
+    """Delete in batches, so that nobody waits long for the write lock; what names a row goes with it."""
     key = table.primary_key.columns[0]
     total = 0
     while True:
         with engine.begin() as connection:
             batch = connection.execute(select(key).where(condition).limit(BATCH)).scalars().all()
+            if goes_too is not None:
+                connection.execute(delete(goes_too.table).where(goes_too.in_(batch)))
             connection.execute(delete(table).where(key.in_(batch)))
         total += len(batch)
         if len(batch) < BATCH:

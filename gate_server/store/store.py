@@ -11,6 +11,7 @@ from gate_server.store.checks import Checks
 from gate_server.store.database import ensure, open_engine
 from gate_server.store.duties import Duties
 from gate_server.store.followed import Followed
+from gate_server.store.history import History
 from gate_server.store.ledger import Ledger
 from gate_server.store.lent import Lent
 from gate_server.store.policies import Policies
@@ -43,6 +44,7 @@ class Store:
     workers: Workers
     duties: Duties
     ledger: Ledger
+    history: History
     followed: Followed
 
 
@@ -75,5 +77,6 @@ def open_store(database_url: str) -> Store:
         Workers(engine),
         Duties(engine),
         Ledger(engine),
+        History(engine),
         Followed(engine),
     )

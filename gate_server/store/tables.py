@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from gate_server.store.times import Time
@@ -29,6 +30,8 @@ metadata = MetaData(naming_convention=NAMING)
 
 NAME = String(1024)
 ID = String(64)
+
+_DONE = text("finished_at IS NOT NULL")
 
 checks = Table(
     "checks",
@@ -59,6 +62,16 @@ checks = Table(
     Column("open_key", ID),  # digest of what it judges while it is not done: two asks at once make one check
     Column("reusable", Boolean, nullable=False),
     Column("outcome", String(8), nullable=False),
+    Column("person", String(256), nullable=False, server_default=""),  # who asked first
+    Column(
+        "summary", Text, nullable=False, server_default=""
+    ),  # of the verdict; empty: of before it was kept
+    Column(
+        "tasks", Integer, nullable=False, server_default="0"
+    ),  # how much there is to evaluate, of one that
+    Column(
+        "tasks_done", Integer, nullable=False, server_default="0"
+    ),  # takes long, and how much of it is done
     Column("plan", JSON),
     Column("evaluations", JSON),  # obligation number -> evaluation
     Column("verdict", JSON),
@@ -69,8 +82,28 @@ checks = Table(
     Column("started_at", Time),
     Column("finished_at", Time),
     Index("ix_checks_queue", "state", "place", "created_at"),
+    # Of what is done alone: who looks for a check to take must not be led past all that is done.
+    Index("ix_checks_done", "created_at", "id", sqlite_where=_DONE, postgresql_where=_DONE),
+    Index("ix_checks_repository_created_at", "repository", "created_at", "id"),
+    Index("ix_checks_outcome_created_at", "outcome", "created_at", "id"),
+    Index("ix_checks_person_created_at", "person", "created_at", "id"),
     Index("ix_checks_known", "repository", "base_metarange", "judged_metarange", "policy_digest"),
     Index("uq_checks_open_key", "open_key", unique=True),
+)
+
+rule_outcomes = Table(
+    "rule_outcomes",  # what came of each rule in each check, for the history; goes with its check
+    metadata,
+    Column("check_id", ID, primary_key=True),
+    Column("rule", String(128), primary_key=True),
+    Column("outcome", String(8), nullable=False),
+    Column("repository", NAME, nullable=False),
+    Column("branch", NAME, nullable=False),
+    Column("day", String(10), nullable=False),  # of `created_at`, in UTC
+    Column("created_at", Time, nullable=False),  # the check's
+    Index("ix_rule_outcomes_created_at", "rule", "created_at", "check_id"),
+    Index("ix_rule_outcomes_outcome", "rule", "outcome", "created_at", "check_id"),
+    Index("ix_rule_outcomes_day", "rule", "day", "outcome"),
 )
 
 asks = Table(

@@ -6,7 +6,7 @@ from flask import Blueprint, g, request
 from flask.blueprints import BlueprintSetupState
 from flask_wtf.csrf import generate_csrf, validate_csrf
 
-from gate_server.access.roles import opens
+from gate_server.access.roles import is_everywhere, opens
 from gate_server.door import addresses
 from gate_server.errors import UsageError
 from gate_server.model import Role
@@ -30,6 +30,7 @@ def _for_all_pages() -> dict[str, object]:
         "principal": g.get("principal"),
         "csrf_token": generate_csrf,
         "may": may,
+        "sees_all": sees_all,
         "lakefs_branch": addresses.lakefs_branch,
         "lakefs_commit": addresses.lakefs_commit,
         "lakefs_object": addresses.lakefs_object,
@@ -49,6 +50,12 @@ def may(role: Role | str) -> bool:
     """Whether who looks may do what asks for `role`; a template leaves out what would be refused."""
     principal = g.get("principal")
     return principal is not None and opens(principal, Role(role))
+
+
+def sees_all() -> bool:
+    """Whether who looks has no limits."""
+    principal = g.get("principal")
+    return principal is not None and is_everywhere(principal.scope)
 
 
 def is_ours() -> bool:

@@ -14,7 +14,8 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
@@ -100,8 +101,13 @@ class Runner:
         if left := remove_left():
             log.warning("removed what a worker left that died", folders=len(left))
 
-    def evaluate(self, repository: str, tasks: Sequence[EvaluationTask]) -> list[Evaluation]:
-        """Return the evaluation of each task, in order.
+    def evaluate(
+        self,
+        repository: str,
+        tasks: Sequence[EvaluationTask],
+        told: Callable[[int], object] = lambda _: None,
+    ) -> list[Evaluation]:
+        """Return the evaluation of each task, in order; `told` hears how many are done, again and again.
 
         ``error`` where the child overran a limit of the run, or died; the rest goes on in a fresh one. What
         was read together with others is run once more by itself first: the limits are each rule's own.
@@ -110,7 +116,7 @@ class Runner:
         found: list[Evaluation] = []
         while len(found) < len(tasks):
             rest = tasks[len(found) :]
-            answers, fault = self._run(rest, source)
+            answers, fault = self._run(rest, source, partial(_told_after, told, len(found)))
             found += map(_evaluation, answers)
             if len(answers) < len(rest):
                 late = reading_same(rest[len(answers) :])
@@ -142,7 +148,9 @@ class Runner:
         return Source(repository, keys, self._lakefs_timeout_s, request_id(), self._cache)
 
     @traces.span("child")
-    def _run(self, tasks: Sequence[Task], source: Source | None) -> tuple[list[Any], LimitOfRun | None]:
+    def _run(
+        self, tasks: Sequence[Task], source: Source | None, told: Callable[[int], object] = lambda _: None
+    ) -> tuple[list[Any], LimitOfRun | None]:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
         with own_folder(CHILD) as folder:
             process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
@@ -152,7 +160,7 @@ class Runner:
                 process.start()
             fault = None
             try:
-                self._watch(process, tasks, folder)
+                self._watch(process, tasks, folder, told)
             except LimitOfRun as error:
                 fault = error
             finally:
@@ -179,7 +187,9 @@ class Runner:
             if self._states is not None and made.is_file() and made.stat().st_size <= STATES_BYTES:
                 self._states.keep(_states_key(task), made.read_bytes())
 
-    def _watch(self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path) -> None:
+    def _watch(
+        self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path, told: Callable[[int], object]
+    ) -> None:
         """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
         number, deadline = -1, time.monotonic() + START_S
         while not wait([process.sentinel], LOOK_EVERY_S):
@@ -187,6 +197,7 @@ class Runner:
             while number + 1 < len(tasks) and begun(folder, number + 1).exists():
                 number += 1
                 deadline = time.monotonic() + _limits(tasks[number]).time_s
+            told(max(number, 0))
             limits = _limits(tasks[max(number, 0)])
             if time.monotonic() > deadline:
                 if number < 0:
@@ -211,6 +222,10 @@ class Runner:
                     "raise limits.disk_bytes of the rule, or split the object",
                     "disk_bytes",
                 )
+
+
+def _told_after(told: Callable[[int], object], before: int, number: int) -> None:
+    told(before + number)
 
 
 def _ensure_forkserver() -> None:

@@ -20,6 +20,8 @@ def pages(server: object, gate: Gate) -> dict[str, str]:
     """Give the addresses of pages by what they show, with what makes a page difficult."""
     world = World(server)  # type: ignore[arg-type]
     good = world.main.get_commit().id
+    installed = {"repository": world.name, "branch": "main", "files": {}, "commit_id": good}
+    assert gate.api.put("/api/v1/installations", json=installed).status_code == 200
     world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
     world.branch("tidy", lakefs_test_dot_csv=GOOD)
     long = {f"customers/{name}.csv": b"customer_id,email\n1,\n" for name in ("x" * 180, HOSTILE)}
@@ -33,10 +35,24 @@ def pages(server: object, gate: Gate) -> dict[str, str]:
     world.commit(world.main, {"lakefs_test.csv": GOOD})
     body = {"repository": world.name, "branch": "main", "to": good, "reason": "the wrong day’s file"}
     found["reverted"] = f"/reverts/{gate.api.post('/api/v1/reverts', json=body).json()['revert']['id']}"
-    return found | {"home": "/", "nothing": "/checks/nothing", "sign-in": "/sign-in"}
+    found["history"] = f"/history?repository={world.name}&rule=five-columns"
+    found["branch"] = f"/branches/{world.name}/main"
+    return found | {"policy": "/policy", "home": "/", "nothing": "/checks/nothing", "sign-in": "/sign-in"}
 
 
-NAMES = ("failed", "passed", "long", "commit", "reverted", "home", "nothing", "sign-in")
+NAMES = (
+    "failed",
+    "passed",
+    "long",
+    "commit",
+    "reverted",
+    "home",
+    "history",
+    "policy",
+    "branch",
+    "nothing",
+    "sign-in",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,6 +138,45 @@ def test_judged_again_and_waived_by_keyboard(visitors: Visitors, gate: Gate, wor
         expect(page.locator(".verdict.warn")).to_contain_text("Passed with warnings")
         expect(page.get_by_text("Ann: <b>known</b> since March").first).to_be_visible()
     assert gate.ask(world.name, "nightly")["verdict"] == "WARN"
+
+
+def test_the_first_page_is_live(
+    visitors: Visitors, gate: Gate, world: World, held: Callable[[], None]
+) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    with visitors.visit() as visit:
+        page = visit.open("/")
+        body = {"repository": world.name, "source": "nightly", "destination": "main"}
+        check = gate.api.post("/api/v1/checks", json=body).json()["check"]
+        row = page.locator(f"#check-{check}")
+        expect(row).to_contain_text("Running", timeout=60_000)
+        row.focus()
+        held()
+        expect(row).to_contain_text("_c4 is missing", timeout=60_000)
+        expect(row).to_be_focused()
+
+
+def test_the_history_is_found_by_its_form_and_by_its_address(
+    visitors: Visitors, gate: Gate, world: World
+) -> None:
+    world.branch("nightly", lakefs_test_latest_file_dot_csv=BAD)
+    world.branch("tidy", lakefs_test_dot_csv=GOOD)
+    bad, good = (gate.ask(world.name, name)["check"] for name in ("nightly", "tidy"))
+    with visitors.visit() as visit:
+        page = visit.open("/history")
+        page.get_by_label("Repository").fill(world.name)
+        page.get_by_label("Verdict").select_option("FAIL")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(f"#check-{bad}")).to_be_visible()
+        expect(page.locator(f"#check-{good}")).to_have_count(0)
+        page.get_by_label("Rule").fill("five-columns")
+        page.get_by_role("button", name="Show").click()
+        expect(page.get_by_role("img")).to_be_visible()
+        address = page.url
+    with visitors.visit(java_script_enabled=False) as visit:
+        page = visit.open(address.removeprefix(visit.url))
+        expect(page.locator(f"#check-{bad}")).to_be_visible()
+        expect(page.get_by_text("Names are taken as a whole")).to_have_count(0)
 
 
 def test_a_session_that_ended_is_not_taken_for_a_check(visitors: Visitors, gate: Gate, world: World) -> None:

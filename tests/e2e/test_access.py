@@ -48,6 +48,8 @@ from tests.e2e.harness import (
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 READS = {
     "GET /",
+    "GET /history",
+    "GET /policy",
     "GET /checks/<check_id>",
     "GET /checks/<check_id>.json",
     "GET /checks/<check_id>/report",

@@ -153,3 +153,17 @@ def test_who_may_only_read_reverts_nothing(services: Services) -> None:
     assert limited.get("/branches/repo/main").status_code == 404
     assert send(limited, "/branches/repo/main/revert", to="main~1", reason="x").status_code == 403
     assert services.store.reverts.listed() == []
+
+
+def test_a_history_that_is_none_is_told(reader: FlaskClient) -> None:
+    for wrong in ({"since": "soon"}, {"until": "9999-12-31"}, {"verdict": "MAYBE"}):
+        assert reader.get("/history", query_string=wrong).status_code == 422
+    for odd in ({"after": "gone"}, {"after": "\0"}, {"person": "\0"}):
+        assert reader.get("/history", query_string=odd).status_code == 200
+    assert reader.get("/history?rule=%ED%A0%80").status_code == 200  # half a character
+
+
+def test_the_policy_as_sentences(reader: FlaskClient) -> None:
+    page = reader.get("/policy").text
+    assert "<code>customer_id</code> should hold no nulls" in page
+    assert "the table should have the columns" in page
