@@ -20,7 +20,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import structlog
@@ -40,35 +40,23 @@ from gate_server.workers.child import (
     begun,
     calls,
     failed,
-    known_states,
-    made_states,
     reading_same,
     run,
 )
 from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
+from gate_server.workers.states import KeptStates, hand_states, keep_states
 from gate_server.workers.stopping import go_on
 
 # A Unix socket's path holds 107 characters; multiprocessing adds 32 to the folder's.
 MOST_TEMPDIR = 75
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
-STATES_BYTES = 100_000_000  # no more is kept of one dataset
 START_S = 60.0
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
 
 log = structlog.get_logger()
 _starting = threading.Lock()
-
-
-class KeptStates(Protocol):
-    """Keeps what was found of the objects of datasets, by key; not to find something is no fault."""
-
-    def find(self, key: str) -> bytes:
-        """Return what is kept, empty where nothing is."""
-
-    def keep(self, key: str, content: bytes) -> None:
-        """Keep it in the place of what was there."""
 
 
 class Runner:
@@ -154,7 +142,8 @@ class Runner:
         """Do `tasks` in one child; return the answers up to the first fault, and that."""
         with own_folder(CHILD) as folder:
             process = self._context.Process(target=run, args=(tasks, source, str(folder)), daemon=False)
-            self._hand_states(tasks, folder)
+            if self._states is not None:
+                hand_states(self._states, tasks, folder)
             with _starting:
                 _ensure_forkserver()
                 process.start()
@@ -168,24 +157,12 @@ class Runner:
             _tell_calls(calls(folder))
             _tell_tasks(folder, tasks)
             answers, too_large = _answers(folder, len(tasks))
-            self._keep_states(tasks[: len(answers)], folder)
+            if self._states is not None:
+                keep_states(self._states, tasks[: len(answers)], folder)
             fault = too_large or fault or _death(process, folder)
             if fault is not None:
                 metrics.children_stopped.labels(fault.limit).inc()
             return answers, fault
-
-    def _hand_states(self, tasks: Sequence[Task], folder: Path) -> None:
-        for number, task in enumerate(tasks):
-            key = _states_key(task)
-            if key and self._states is not None:
-                known_states(folder, number).write_bytes(self._states.find(key))
-
-    def _keep_states(self, tasks: Sequence[Task], folder: Path) -> None:
-        """Keep the states of tasks that were answered."""
-        for number, task in enumerate(tasks):
-            made = made_states(folder, number)
-            if self._states is not None and made.is_file() and made.stat().st_size <= STATES_BYTES:
-                self._states.keep(_states_key(task), made.read_bytes())
 
     def _watch(
         self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path, told: Callable[[int], object]
@@ -243,10 +220,6 @@ def _ensure_forkserver() -> None:
         forkserver.ensure_running()
     finally:
         os.environ.update(secrets)
-
-
-def _states_key(task: Task) -> str:
-    return task.obligation.states_key if isinstance(task, EvaluationTask) else ""
 
 
 def _limits(task: Task) -> Limits:
