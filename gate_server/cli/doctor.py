@@ -74,7 +74,9 @@ def _refuse_wrong_names(uris: Sequence[LakeFSURI]) -> None:
     """Raise `NotFound` for a branch that lakeFS does not have; all else that is wrong is a finding."""
     for uri in uris:
         try:
-            Commits(connect(timeout_s=FIRST_ANSWER_S)).head(uri.repository, uri.ref)
+            lakefs = connect(timeout_s=FIRST_ANSWER_S)
+            lakefs.reads_tried = 1
+            Commits(lakefs).head(uri.repository, uri.ref)
         except NotFound:
             raise
         except GateError:

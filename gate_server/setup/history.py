@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -120,9 +121,12 @@ def only(policy: Policy, suite: str, repository: str, branch: str) -> Policy:
         and matches(branch, rule.branches)
     )
     if not rules:
-        known = ", ".join(sorted({rule.suite or rule.name for rule in policy.rules}))
+        known = sorted({rule.suite or rule.name for rule in policy.rules})
+        near = [
+            f"did you mean {name}? " for name in difflib.get_close_matches(suite, known, 1) if name != suite
+        ]
         raise NotFound(
             f"no rule of {policy.path} uses a suite {suite} for {repository}/{branch}",
-            f"there are: {known}; a rule with `enforcement: off` will do",
+            f"{''.join(near)}there are: {', '.join(known)}; a rule with `enforcement: off` will do",
         )
     return replace(policy, rules=rules, waivers=(), unmatched="pass")

@@ -164,16 +164,26 @@ class _Trial:
         branches, number, commit = self._head.branches, secrets.token_hex(8), self._head.commit
         one, other = f"gate-doctor-{number}-1", f"gate-doctor-{number}-2"
         path = f"_gate/doctor-{number}"
-        made = []
-        for name in (one, other):
-            if self._try("fs:CreateBranch", partial(branches.create, name, commit.id, hidden=True)):
-                made.append(name)
+        made: list[str] = []
+        try:
+            for name in (one, other):
+                if self._try("fs:CreateBranch", partial(branches.create, name, commit.id, hidden=True)):
+                    made.append(name)
+            if len(made) == 2:
+                self._change(branches, one, other, path)
+        finally:
+            for name in made:
+                if not self._try("fs:DeleteBranch", partial(branches.delete, name)):
+                    self.failed.append(f"branch {name} is left, delete it")
+
+    def _change(self, branches: Branches, one: str, other: str, path: str) -> None:
         merged: list[str] = []
-        if len(made) == 2 and self._try("fs:WriteObject", lambda: branches.upload(one, path, b"-\n")):
-            if self._try("fs:CreateCommit", lambda: branches.commit(one, "gate doctor")):
-                merge = "fs:CreateCommit (merge)"
-                self._try(merge, lambda: merged.append(branches.merge(one, other, "gate doctor")))
-            self._try("fs:DeleteObject", lambda: branches.delete_object(one, path))
+        if not self._try("fs:WriteObject", lambda: branches.upload(one, path, b"-\n")):
+            return
+        if self._try("fs:CreateCommit", lambda: branches.commit(one, "gate doctor")):
+            merge = "fs:CreateCommit (merge)"
+            self._try(merge, lambda: merged.append(branches.merge(one, other, "gate doctor")))
+        self._try("fs:DeleteObject", lambda: branches.delete_object(one, path))
         if merged:
             self._try(
                 "fs:RevertBranch",
@@ -181,9 +191,6 @@ class _Trial:
                     other, merged[0], parent_number=1, message="gate doctor", metadata={}
                 ),
             )
-        for name in made:
-            if not self._try("fs:DeleteBranch", partial(branches.delete, name)):
-                self.failed.append(f"branch {name} is left, delete it")
 
     def _try(self, right: str, call: Callable[[], object]) -> bool:
         try:
