@@ -33,6 +33,7 @@ from gate_server.reverts.context import RevertContext
 from gate_server.reverts.left_branches import delete_left_branches
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings
+from gate_server.store.duties import AUDIT
 from gate_server.store.pruning import prune
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
@@ -51,6 +52,7 @@ UPKEEP_EVERY_S = 60.0
 LEFT_BRANCHES_EVERY_S = 3600.0
 POLICIES_EVERY_S = 0.25
 HEAD_EVERY_S = 60.0
+AUDIT_ASKED_S = 1.0  # events come by the thousand; they make one look in so long
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
 _START = "import sys; from gate_server.processes import main; sys.exit(main(sys.argv[1:]))"
 NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
@@ -86,7 +88,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         follows = Follows(reverts, active, automatic)
         by_policy.append(Duty("ahead", LooksAhead(lakefs, store, active), settings.ahead_every_s))
         by_policy.append(Duty("watch", watcher, settings.watch_every_s))
-        by_policy.append(Duty("audit", follows, settings.audit_every_s))
+        by_policy.append(Duty(AUDIT, follows, settings.audit_every_s, asked_s=AUDIT_ASKED_S))
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,

@@ -1,4 +1,4 @@
-"""`POST /hooks/lakefs`: what lakeFS calls before a merge."""
+"""`POST /hooks/lakefs`: what lakeFS calls before a merge, and after a branch moved."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from flask import request
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import RootModel
+from pydantic import BaseModel, RootModel
 
 from gate_client.wire import ErrorBody, VerdictBody
 from gate_server.api.bodies import verdict_body
 from gate_server.api.errors import ERRORS, ERRORS_OF_BODIES, TOKEN
 from gate_server.door.context import services
 from gate_server.door.security import allow, principal
-from gate_server.lakefs.events import parse_event
+from gate_server.lakefs.events import JUDGED, TOLD, parse_event
 from gate_server.policy.decide import answer
+from gate_server.store.duties import AUDIT
 
 hooks = APIBlueprint("hooks", __name__, url_prefix="/hooks", abp_responses=ERRORS, abp_security=TOKEN)
 
@@ -29,7 +30,7 @@ EVENT: dict[str, Any] = {
                     "type": "object",
                     "required": ["event_type", "repository_id", "branch_id"],
                     "properties": {
-                        "event_type": {"const": "pre-merge"},
+                        "event_type": {"enum": [JUDGED, *TOLD]},
                         "repository_id": {"type": "string", "minLength": 1, "maxLength": 1024},
                         "branch_id": {"type": "string", "minLength": 1, "maxLength": 1024},
                         "source_ref": {"type": "string", "maxLength": 1024},
@@ -42,21 +43,34 @@ EVENT: dict[str, Any] = {
 }
 
 
+class Told(BaseModel):
+    """Heard; the same for each branch, guarded or not."""
+
+    told: bool
+
+
 class NotTold(RootModel[VerdictBody | ErrorBody]):
     """Could not tell, or not yet; or the gate itself could not answer."""
 
 
 @hooks.post(
     "/lakefs",
-    responses={200: VerdictBody, 412: VerdictBody, 503: NotTold, **ERRORS_OF_BODIES},
+    responses={200: VerdictBody, 202: Told, 412: VerdictBody, 503: NotTold, **ERRORS_OF_BODIES},
     openapi_extensions=EVENT,
     summary="Judge the merge that waits",
 )
 def judge_merge() -> tuple[dict[str, Any], int]:
-    """Answer lakeFS's pre-merge webhook: 200 lets the merge through, all else blocks it."""
+    """Answer lakeFS's pre-merge webhook: 200 lets the merge through, all else blocks it.
+
+    Of what is told after a branch moved nothing is believed: the guarded ones are looked at sooner.
+    """
     event = parse_event(request.get_json())
     allow(event.repository, event.destination)
     here = services()
+    if event.type in TOLD:
+        if here.store.installations.commit(event.repository, event.destination):
+            here.store.duties.ask(AUDIT)
+        return Told(told=True).model_dump(), 202
     asked = here.checks.ask_by_hook(event, principal().who)
     verdict, check = asked.verdict, asked.check
     if verdict is None and check is not None:

@@ -40,8 +40,10 @@ class Afterwards:
         self._known_to_bring: dict[tuple[str, str, str], bool] = {}
         self._in_repository = RepositoryPolicies(context.lakefs, context.listings, context.store.policies)
 
-    def judge(self, found: Audit, steps: Sequence[Step], entries: Entries, policy: Policy) -> None:
+    def judge(self, found: Audit, steps: Sequence[Step], entries: Entries, policy: Policy) -> bool:
         """Have commits judged, a few at a time, and tell what came of those that were.
+
+        Return whether any is being judged, or was until now: what comes of it the next look can see.
 
         What was never judged comes before what could not be told before, so that neither keeps the other
         waiting for long.
@@ -58,6 +60,7 @@ class Afterwards:
             if commit_id not in asked and is_room and _is_due(entries.get(commit_id, ())):
                 self._ask(found, step, policy)
                 waiting.add(commit_id)
+        return bool(asked or waiting)
 
     def _tell(self, found: Audit, step: Step, ask: Ask, policy: Policy) -> bool:
         """Answer an ask; return False where its check is not done."""

@@ -1,7 +1,7 @@
 """Following the guarded branches: what came by another way is found, judged, and told or taken back.
 
 Polling is the truth here: whatever happened, and whether or not lakeFS called anybody, the next look compares
-the branch with the record.
+the branch with the record. Events, and what is being judged, only make the next look come sooner.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gate_server.audit.walk import BEGAN, REWRITTEN, Audit, audit, rewritings_of
 from gate_server.errors import CouldNotTell, GateError, NotFound
 from gate_server.model import Policy
 from gate_server.reverts.context import RevertContext
+from gate_server.store.duties import AUDIT
 from gate_server.store.followed import Seen
 from gate_server.store.ledger import Entry, append
 from gate_server.telemetry import metrics
@@ -180,7 +181,8 @@ class Follows:
         unknown.sort(
             key=found.line.steps.index, reverse=True
         )  # the oldest first: what came after rests on it
-        self._afterwards.judge(found, unknown, entries, policy)
+        if self._afterwards.judge(found, unknown, entries, policy):
+            self._context.store.duties.ask(AUDIT)
         self._reactions.react(found, bad, entries)
 
     def _doubted(self, found: Audit, policy: Policy) -> list[Step]:

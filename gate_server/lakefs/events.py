@@ -21,6 +21,8 @@ _TEXT = {
 _NEEDED = ("event_type", "repository_id", "branch_id")
 MAX_NAME = 1024
 JUDGED = "pre-merge"
+# They say that a branch moved, after it did.
+TOLD = ("post-merge", "post-commit", "post-cherry-pick", "post-revert", "post-create-branch")
 
 
 class NotAnEvent(UsageError):
@@ -35,7 +37,7 @@ def parse_event(body: Any) -> Event:
     Raises
     ------
     NotAnEvent
-        When a field is missing or no text, or the event cannot be judged (H5).
+        When a field is missing or no text, or nothing can be made of the event (H5).
     """
     if not isinstance(body, Mapping):
         raise NotAnEvent("the body is no JSON object", "lakeFS's webhook sends one; see its documentation")
@@ -48,7 +50,7 @@ def parse_event(body: Any) -> Event:
             raise NotAnEvent(f"`{key}` is not a text of up to {MAX_NAME} characters")
         if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
             raise NotAnEvent(f"`{key}` holds half a character (a lone surrogate)")
-    if body["event_type"] != JUDGED:
+    if body["event_type"] not in (JUDGED, *TOLD):
         raise NotAnEvent(
             f"{body['event_type']} cannot be judged: only {JUDGED} shows what the branch would become",
             f"let the action call the gate `on: {JUDGED}:` (`gate install` writes it so)",

@@ -9,9 +9,10 @@ from gate_server.errors import UsageError
 from gate_server.setup.shipped import shipped
 
 PRE_MERGE = "_lakefs_actions/gate_pre_merge.yaml"
+POST_EVENTS = "_lakefs_actions/gate_post_events.yaml"
 GUARDS = "_lakefs_actions/gate_guards.yaml"
 CLIENT_SCRIPT = "_gate/hooks/gate_client.lua"
-ALL_PATHS = (PRE_MERGE, GUARDS, CLIENT_SCRIPT)
+ALL_PATHS = (PRE_MERGE, GUARDS, POST_EVENTS, CLIENT_SCRIPT)
 
 _ADDRESS = re.compile(r"https?://[^\s\"'\\{}?#]+")
 MAX_WAIT_S = 300  # as in actions/gate_pre_merge_lua.yaml
@@ -65,6 +66,7 @@ def gate_files(
     files = {
         PRE_MERGE: fill("gate_pre_merge_lua.yaml" if lua else "gate_pre_merge.yaml"),
         GUARDS: fill("gate_guards.yaml"),
+        POST_EVENTS: fill("gate_post_events.yaml"),
     }
     if lua:
         files[CLIENT_SCRIPT] = (hooks / "gate_client.lua").read_text(encoding="utf-8")

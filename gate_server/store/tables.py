@@ -295,6 +295,7 @@ duties = Table(
     Column("worker", String(128), nullable=False),  # whose it is, or was last
     Column("lease_until", Time),  # of one that is being done
     Column("done_at", Time),
+    Column("asked", Integer, nullable=False, server_default="0"),  # for before it is due, see `duties.Asked`
 )
 
 followed = Table(

@@ -29,12 +29,20 @@ class Duty:
         How long after its end it is due again, seconds.
     shared
         Whether one worker does it for all; else each does its own.
+    asked_s
+        How often is looked whether somebody asked for it sooner, seconds; None where nobody does.
     """
 
     name: str
     call: Callable[[], object]
     every_s: float
     shared: bool = True
+    asked_s: float | None = None
+
+    @property
+    def pause_s(self) -> float:
+        """How long to wait before it is looked at again, seconds."""
+        return self.every_s if self.asked_s is None else min(self.every_s, self.asked_s)
 
 
 class Rounds:
@@ -58,7 +66,7 @@ class Rounds:
     def run(self) -> None:
         """Go round."""
         while True:
-            pause_s = self._duty.every_s
+            pause_s = self._duty.pause_s
             try:
                 self._once()
             except (SQLAlchemyError, GateError) as error:

@@ -212,6 +212,31 @@ def test_post_merge_comes_after_and_cannot_refuse(lakefs: Lakefs, webhooks: Rece
     assert repo.head() == merge
 
 
+@pytest.mark.behaviour("H1", "H8")
+def test_post_merge_is_read_from_the_result(lakefs: Lakefs, webhooks: Receiver) -> None:
+    """So it tells of a merge whose source never had the action, and not of one that drops it."""
+    before, after = webhooks.endpoint(status=412), webhooks.endpoint()
+    repo = lakefs.create_repository(files={"a": "1"})
+    repo.create_branch("older")
+    hooks = {
+        FOLDER + "before.yaml": action("before", ["pre-merge"], webhook("before", before.url)),
+        FOLDER + "after.yaml": action("after", ["post-merge"], webhook("after", after.url)),
+    }
+    stays = action("stays", ["post-merge"], lua("stays", "print('x')"))
+    repo.commit_files("main", hooks | {FOLDER + "stays.yaml": stays})
+    repo.create_branch("sly")
+    repo.commit_files("older", {"b": "1"})
+    merge = repo.merge("older")
+    assert one(after, "post-merge")["commit_id"] == merge
+    for path in hooks:
+        repo.delete("sly", path)
+    repo.commit("sly")
+    repo.merge("sly")
+    eventually(lambda: [run["status"] for run in repo.runs()] == ["completed", "completed"])
+    assert before.received == []
+    assert len(after.received) == 1
+
+
 @pytest.mark.parametrize("what", ["commit", "merge", "revert", "cherry-pick", "branch", "tag"])
 @pytest.mark.behaviour("H8")
 def test_a_post_hook_knows_the_run_before(lakefs: Lakefs, what: str) -> None:

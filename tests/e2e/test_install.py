@@ -19,7 +19,7 @@ from lakefs.exceptions import ServerException
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
-from gate_server.setup.gate_files import CLIENT_SCRIPT, GUARDS, PRE_MERGE, gate_files
+from gate_server.setup.gate_files import CLIENT_SCRIPT, GUARDS, POST_EVENTS, PRE_MERGE, gate_files
 from gate_server.setup.install import Installation, install
 from gate_server.store.store import open_store
 from local_lakefs.testing import RunningServer
@@ -128,7 +128,7 @@ def test_after_it_main_is_guarded_on_every_way(stage: Stage) -> None:
     repo.protect("release-*")
     answer = stage.install()
     assert answer["proofs"] == PROOFS
-    assert answer["changed"] == [PRE_MERGE, GUARDS]
+    assert answer["changed"] == [PRE_MERGE, GUARDS, POST_EVENTS]
     assert answer["protected"] is True
     assert answer["commit_id"] == repo.head()
     assert stage.temporary_branches() == []
@@ -197,7 +197,7 @@ def test_nobody_else_changes_the_gates_files(stage: Stage) -> None:
 
 def test_by_lua_the_merges_error_says_why_and_back(stage: Stage) -> None:
     answer = stage.install("--lua")
-    assert answer["changed"] == [PRE_MERGE, GUARDS, CLIENT_SCRIPT]
+    assert answer["changed"] == [PRE_MERGE, GUARDS, POST_EVENTS, CLIENT_SCRIPT]
     assert answer["proofs"] == PROOFS
     bad = stage.world.branch("bad", lakefs_test_bad_dot_csv=BAD)
     with pytest.raises(ServerException) as refusal:
@@ -305,7 +305,7 @@ def test_main_that_moves_meanwhile_is_no_hindrance(stage: Stage) -> None:
 
     registrations = Registrations(stage, move_main_once)
     done = install_with(stage, registrations, stage.gate.url)
-    assert done.changed == (PRE_MERGE, GUARDS)
+    assert done.changed == (PRE_MERGE, GUARDS, POST_EVENTS)
     assert registrations.announced == 2
     assert stage.repo.get_commit("main")["parents"][0] == moved[0]
     assert stage.temporary_branches() == []

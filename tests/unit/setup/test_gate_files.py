@@ -10,9 +10,18 @@ import pytest
 from ruamel.yaml import YAML
 
 from gate_server.errors import UsageError
+from gate_server.lakefs.events import TOLD
 from gate_server.policy.globs import matches
 from gate_server.policy.plan import GATE_FILES
-from gate_server.setup.gate_files import ALL_PATHS, GUARDS, MAX_WAIT_S, PRE_MERGE, gate_files, guards_in_force
+from gate_server.setup.gate_files import (
+    ALL_PATHS,
+    GUARDS,
+    MAX_WAIT_S,
+    POST_EVENTS,
+    PRE_MERGE,
+    gate_files,
+    guards_in_force,
+)
 from gate_server.setup.shipped import shipped
 
 CHOICES = [{"lua": lua, "allow_plain_revert": plain} for lua, plain in product((False, True), repeat=2)]
@@ -37,8 +46,8 @@ def test_actions_are_valid_and_name_the_branch(choice: dict[str, bool]) -> None:
         assert all(re.fullmatch(r"[_a-zA-Z][\-_a-zA-Z0-9]{1,255}", hook["id"]) for hook in action["hooks"])
         for event, on in action["on"].items():
             expected = ["gate-probe-*"] if event == "pre-create-branch" else ["release_1", "gate-canary-*"]
-            assert on["branches"] == expected
-    assert len(names) == 2, "lakeFS refuses two actions of one name (H2)"
+            assert on["branches"] == (expected if event.startswith("pre-") else ["release_1"])
+    assert len(names) == 3, "lakeFS refuses two actions of one name (H2)"
     assert "https://gate.example/hooks/lakefs" in files[PRE_MERGE]
 
 
@@ -49,6 +58,14 @@ def test_the_lua_client_waits_as_long_as_it_is_told() -> None:
 
     assert waits_s() == MAX_WAIT_S
     assert waits_s(max_wait_s=5400) == 5400
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_gate_hears_of_each_event_that_it_has_an_ear_for(choice: dict[str, bool]) -> None:
+    action = parsed(gate_files("main", "http://gate", **choice)[POST_EVENTS])
+    assert sorted(action["on"]) == sorted(TOLD)
+    (hook,) = action["hooks"]
+    assert hook["properties"]["url"] == "http://gate/hooks/lakefs"
 
 
 @pytest.mark.parametrize("choice", CHOICES)

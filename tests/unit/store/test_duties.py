@@ -40,6 +40,41 @@ def test_one_of_a_dead_worker_is_taken_over_unless_it_was_renewed(store: Store) 
     assert not take(store, "c", every_s=0.0)
 
 
+def test_one_that_is_asked_for_is_due_at_once_and_done_once(store: Store) -> None:
+    store.duties.ask("audit")  # never taken: it is due anyway
+    assert take(store, "a")
+    store.duties.release("audit", "a", is_done=True)
+    for _ in range(100):
+        store.duties.ask("audit")
+    assert take(store, "a")
+    assert not take(store, "b")
+    store.duties.release("audit", "a", is_done=True)
+    assert not take(store, "b")
+
+
+def test_one_that_is_asked_for_while_it_is_done_is_done_again(store: Store) -> None:
+    assert take(store, "a")
+    store.duties.ask("audit")
+    assert not take(store, "b")
+    store.duties.release("audit", "a", is_done=True)
+    assert take(store, "b")
+    store.duties.ask("audit")
+    store.duties.release("audit", "b", is_done=True)
+    assert take(store, "a")
+    store.duties.release("audit", "a", is_done=True)
+    assert not take(store, "b")
+
+
+def test_what_was_asked_for_outlives_who_took_it(store: Store) -> None:
+    assert take(store, "a")
+    store.duties.release("audit", "a", is_done=True)
+    store.duties.ask("audit")
+    assert take(store, "a", lease_s=-1.0)  # and dies
+    assert take(store, "b")
+    store.duties.release("audit", "b", is_done=False)
+    assert take(store, "c")
+
+
 def test_a_worker_that_ends_leaves_it_to_others(store: Store) -> None:
     assert take(store, "a")
     store.duties.leave("a")
