@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.errors import CouldNotTell, GateError
 from gate_server.model import Policy, dump, load
-from gate_server.policy.load import policy_digest
+from gate_server.policy.digests import policy_digest
 from gate_server.store.policies import KeptPolicy, Policies
 
 REMEMBERED = 50

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from gate_server.errors import ConfigError
@@ -15,19 +13,19 @@ from gate_server.model import (
     COMPARES,
     Ahead,
     Format,
-    Limits,
     Policy,
     Require,
     Rule,
     Suite,
     Waiver,
     Watch,
-    digest,
     dump,
     load,
 )
-from gate_server.policy.document import PolicyErrors, line_of, parse, plain
+from gate_server.policy.digests import policy_digest
+from gate_server.policy.document import PolicyErrors, line_of, parse
 from gate_server.policy.globs import is_pattern
+from gate_server.policy.nodes import build, unknown
 from gate_server.policy.watches import wrong_watches
 
 Read = Callable[[str], bytes]
@@ -57,9 +55,6 @@ MAY_DEFAULT = (
     "runs",
     "limits",
 )
-# Choices that there were not at first, as they stand in a rule that makes none of them.
-ADDED_LATER: Mapping[str, Any] = {"runs": "here", "on_new": "warn", "reference_ref": "", "require": None}
-NESTED: Mapping[str, type] = {"format": Format, "limits": Limits, "require": Require}
 
 
 def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: str = "") -> Policy:
@@ -96,7 +91,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         waiver
         for index, node in enumerate(_items(document, "waivers"))
         if (
-            waiver := _build(
+            waiver := build(
                 Waiver, name, node, line_of(document["waivers"], index), f"waivers[{index}]", findings
             )
         )
@@ -104,7 +99,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
     watch = [
         item
         for index, node in enumerate(_items(document, "watch"))
-        if (item := _build(Watch, name, node, line_of(document["watch"], index), f"watch[{index}]", findings))
+        if (item := build(Watch, name, node, line_of(document["watch"], index), f"watch[{index}]", findings))
     ]
     _check_names(name, rules, waivers, findings)
     ahead = _ahead(name, document, findings)
@@ -134,32 +129,6 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
     except ValueError as error:
         raise PolicyErrors([f"{name}:1: holds a value that JSON has no form for"]) from error
     return replace(kept, digest=policy_digest(kept))
-
-
-def policy_digest(policy: Policy) -> str:
-    """Digest of what a policy says: not of where it stands, its comments or line numbers."""
-    rules = [dump(replace(rule, line=0)) for rule in policy.rules]
-    for rule in rules:  # as before there was such a choice: what was judged by these rules stays known
-        for key, value in ADDED_LATER.items():
-            if rule[key] == value:
-                del rule[key]
-    waivers = [dump(replace(waiver, line=0)) for waiver in policy.waivers]
-    suites = {name: suite.digest for name, suite in policy.suites.items()}
-    later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
-    watch = [[dump(replace(item, line=0)) for item in policy.watch]] if policy.watch else []
-    audit = [policy.on_unverified_fail] if policy.on_unverified_fail != "alert" else []
-    says = (
-        rules,
-        suites,
-        waivers,
-        policy.judge,
-        policy.unmatched,
-        policy.in_repository,
-        *later,
-        *watch,
-        *audit,
-    )
-    return digest("policy-2", *says)
 
 
 def _read(path: str, read: Read, what: str) -> bytes:
@@ -198,7 +167,7 @@ def _beside(policy: str, name: str) -> str:
 def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
     for key in document:
         if key not in TOP_LEVEL:
-            findings.append(f"{name}:{line_of(document, key)}: {_unknown(str(key), TOP_LEVEL)}")
+            findings.append(f"{name}:{line_of(document, key)}: {unknown(str(key), TOP_LEVEL)}")
     if document.get("version") != 1:
         line = line_of(document, "version") if "version" in document else 1
         findings.append(f"{name}:{line}: `version: 1` is needed")
@@ -222,7 +191,7 @@ def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
         for key in defaults:
             if key not in MAY_DEFAULT:
                 findings.append(
-                    f"{name}:{line_of(defaults, key)}: defaults: {_unknown(str(key), MAY_DEFAULT)}"
+                    f"{name}:{line_of(defaults, key)}: defaults: {unknown(str(key), MAY_DEFAULT)}"
                 )
 
 
@@ -235,7 +204,7 @@ def _rule(
     name: str, document: CommentedMap, node: Any, index: int, defaults: Mapping[str, Any], findings: list[str]
 ) -> Rule | None:
     line = line_of(document["rules"], index)
-    rule: Rule | None = _build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
+    rule: Rule | None = build(Rule, name, node, line, f"rules[{index}]", findings, defaults)
     if rule is None:
         return None
     require = rule.require or Require()
@@ -279,7 +248,7 @@ def _ahead(name: str, document: CommentedMap, findings: list[str]) -> Ahead | No
     if "ahead" not in document:
         return None
     line = line_of(document, "ahead")
-    ahead: Ahead | None = _build(Ahead, name, document["ahead"], line, "ahead", findings)
+    ahead: Ahead | None = build(Ahead, name, document["ahead"], line, "ahead", findings)
     if ahead is None:
         return None
     findings += [
@@ -292,61 +261,6 @@ def _ahead(name: str, document: CommentedMap, findings: list[str]) -> Ahead | No
     return ahead
 
 
-def _build(
-    kind: type[Any],
-    name: str,
-    node: Any,
-    line: int,
-    where: str,
-    findings: list[str],
-    defaults: Mapping[str, Any] | None = None,
-) -> Any:
-    if not isinstance(node, CommentedMap):
-        findings.append(f"{name}:{line}: {where}: a mapping is needed")
-        return None
-    known = [item.name for item in fields(kind) if item.name != "line"]
-    if "line" in node:
-        findings.append(f"{name}:{line_of(node, 'line')}: {where}: {_unknown('line', known)}")
-        return None
-    data = {**(defaults or {}), **plain(node)}
-    lists = ("repositories", "branches", "paths", "required", "into", *(("rules",) if kind is Watch else ()))
-    for key in lists:
-        if isinstance(data.get(key), str):
-            data[key] = [data[key]]
-    try:
-        return load(kind, {**data, "line": line})
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            findings.append(_explain(name, node, line, where, problem["loc"], problem, kind))
-    return None
-
-
-def _explain(
-    name: str, node: CommentedMap, line: int, where: str, loc: tuple[Any, ...], problem: Any, kind: type[Any]
-) -> str:
-    at: Any = node
-    for step in loc:
-        if isinstance(at, CommentedMap | CommentedSeq) and (
-            step in at if isinstance(at, CommentedMap) else isinstance(step, int) and step < len(at)
-        ):
-            line = line_of(at, step)
-            at = at[step]
-    label = ".".join([where, *map(str, loc)])
-    if problem["type"] == "unexpected_keyword_argument":
-        owner = NESTED.get(str(loc[-2]), kind) if len(loc) > 1 else kind
-        known = [item.name for item in fields(owner) if item.name != "line"]
-        return f"{name}:{line}: {where}: {_unknown(str(loc[-1]), known)}"
-    if problem["type"] in ("missing", "missing_argument"):
-        return f"{name}:{line}: {where}: `{'.'.join(map(str, loc))}` is needed"
-    return f"{name}:{line}: {label}: {problem['msg']}"
-
-
-def _unknown(key: str, choices: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, choices, 1)
-    meant = f"did you mean `{near[0]}`? " if near else ""
-    return f"`{key}` is unknown: {meant}valid are {', '.join(choices)}"
-
-
 def _check_names(name: str, rules: Sequence[Rule], waivers: Sequence[Waiver], findings: list[str]) -> None:
     seen: dict[str, int] = {}
     for rule in rules:
@@ -355,7 +269,7 @@ def _check_names(name: str, rules: Sequence[Rule], waivers: Sequence[Waiver], fi
         seen[rule.name] = rule.line
     for waiver in waivers:
         if waiver.rule not in seen:
-            findings.append(f"{name}:{waiver.line}: a waiver for {_unknown(waiver.rule, tuple(seen))}")
+            findings.append(f"{name}:{waiver.line}: a waiver for {unknown(waiver.rule, tuple(seen))}")
         if waiver.expires.tzinfo is None:
             findings.append(
                 f"{name}:{waiver.line}: expires: a time zone is needed, such as 2026-12-31T00:00:00Z"

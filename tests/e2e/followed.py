@@ -27,7 +27,7 @@ from gate_server.model import (
     Rule,
     Suite,
 )
-from gate_server.policy.load import policy_digest
+from gate_server.policy.digests import policy_digest
 from gate_server.reverts import RevertContext
 from gate_server.store.records import Answer
 from tests.contract.harness import Repository

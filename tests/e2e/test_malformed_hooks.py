@@ -176,7 +176,7 @@ class Malformed:
 
     def _another_event(self) -> tuple[bytes, dict[str, str]]:
         kind = self._chance.choice(
-            ("pre-commit", "post-merge", "PRE-MERGE", " pre-merge", "pre-merge\x00", *REFS)
+            ("pre-commit", "post-create-tag", "POST-MERGE", "PRE-MERGE", " pre-merge", "pre-merge\x00", *REFS)
         )
         return self._text({**self._event, "event_type": kind})
 

@@ -16,7 +16,8 @@ from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.model import Policy
-from gate_server.policy.load import load_policy, policy_digest
+from gate_server.policy.digests import policy_digest
+from gate_server.policy.load import load_policy
 from gate_server.settings import read_settings
 from gate_server.store.store import Store
 from gate_server.store.tables import policies
