@@ -22,8 +22,8 @@ from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import in_memory, open_scan, scan_table
 from gate_server.engine.readers.parquet_scan import open_parquet
 from gate_server.engine.readers.scan import NotPlain
-from gate_server.engine.readers.source import MD5
 from gate_server.engine.readers.table import read_table
+from gate_server.engine.reference import read_beside
 from gate_server.engine.run import Unanswered
 from gate_server.model import AGE_AT_COMMIT, COMPARING, Evaluation, Format, Limits, Problem, Result, Suite
 
@@ -56,7 +56,7 @@ def evaluate(
             fmt,
             parameters,
             allowance,
-            lambda asked: _beside(asked, objects, reference, fmt, other_allowance, committed_at),
+            lambda asked: read_beside(asked, objects, reference, fmt, other_allowance, committed_at),
             kept,
         )
     except ReadFailure as failure:
@@ -128,34 +128,6 @@ def _error(code: str, message: str, path: str) -> Evaluation:
     return Evaluation("error", problem=Problem(code, message, path=path))
 
 
-def _beside(
-    asked: Sequence[Asked],
-    objects: Sequence[DataObject],
-    reference: Sequence[DataObject],
-    fmt: Format,
-    allowance: Allowance,
-    committed_at: int,
-) -> Beside:
-    """Return what the destination holds; what cannot be read there is no fault of what is judged."""
-    compares = any(one.type in COMPARING for one in asked)
-    try:
-        held = with_partitions(reference, fmt) if compares else []
-        table = read_table(held, fmt, allowance) if held else None
-    except ReadFailure as failure:
-        told = failure.problem(reference[0].path).text
-        raise Unanswered(f"what the destination holds could not be read: {told}") from failure
-    if table is not None:
-        table = replace(table, data=table.data.select(needed(asked, table.data.column_names)))
-    there = {(item.path, item.size_bytes, item.checksum) for item in reference}
-    unchanged = frozenset(
-        item.path
-        for item in objects
-        # Another kind of checksum is not compared with the bytes, so it shows nothing.
-        if MD5.fullmatch(item.checksum) and (item.path, item.size_bytes, item.checksum) in there
-    )
-    return Beside(table, unchanged, committed_at, decided_by_data=fmt.is_text)
-
-
 def _evaluate(
     suite: Suite,
     objects: Sequence[DataObject],
@@ -222,8 +194,6 @@ def _by_scan(
     beside: Callable[[Sequence[Asked]], Beside],
 ) -> Evaluation:
     """Judge what is plain in one pass over the columns needed; raises `NotPlain` if it is not."""
-    if _compared(asked):
-        raise NotPlain("it is compared with the destination")
     results: dict[int, Result] = {}
     left: Sequence[Asked] = asked
     footers = open_parquet(objects, allowance) if fmt.type == "parquet" else None
@@ -241,18 +211,38 @@ def _by_scan(
         if not left:
             footers.look_through()
             return _answered(asked, results, footers.located.rows, footers.schema.names)
-    read = {name for one in left for name in columns_needed(one)}
-    scan = footers.scan(read) if footers is not None else open_scan(objects, fmt, allowance)
+    scan = (
+        footers.scan(_columns_read(left, footers.schema.names))
+        if footers is not None
+        else open_scan(objects, fmt, allowance)
+    )
     if scan is None:
         return _without_content(asked, beside)
-    passed = passing.run(left, scan)
-    results |= passed.results
-    if passed.left:
-        wanted = sorted({name for one in passed.left for name in columns_needed(one)})
-        table = scan_table(scan, wanted)
-        judgement = Judgement(table, beside(passed.left), scan.schema.names)
-        results |= {result.number: result for result in judgement.judge(passed.left)}
-    return _answered(asked, results, passed.located.rows, scan.schema.names)
+    comparing = [one for one in left if _compared([one])]
+    left = [one for one in left if one not in comparing]
+    read_before = bool(left or not comparing)
+    rows = None
+    if read_before:
+        passed = passing.run(left, scan)
+        results |= passed.results
+        left, rows = passed.left, passed.located.rows
+    left = [*left, *comparing]
+    if left:
+        table = scan_table(scan, _columns_read(left, scan.schema.names), read_before=read_before)
+        if rows is None:
+            rows = table.data.num_rows
+        judgement = Judgement(table, beside(left), scan.schema.names)
+        results |= {result.number: result for result in judgement.judge(left)}
+    assert rows is not None  # noqa: S101 - for the type checker: one of the two read it
+    return _answered(asked, results, rows, scan.schema.names)
+
+
+def _columns_read(asked: Sequence[Asked], names: Sequence[str]) -> list[str]:
+    """Return which of a table's columns `asked` reads, beside the destination's or alone."""
+    read = {name for one in asked for name in columns_needed(one)}
+    if any(one.type in COMPARING for one in asked):
+        read |= set(needed(asked, names))
+    return [name for name in names if name in read]
 
 
 def _by_table(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
+import polars.selectors as cs
 import pyarrow as pa
 
 from gate_server.engine.native.frames import constant, frame_of
@@ -50,19 +51,21 @@ def _with_constants(scan: Scan, data: DataObject) -> Scan:
     )
 
 
-def scan_table(scan: Scan, needed: Sequence[str]) -> Table:
-    """Return the `needed` columns of a scan that was read before as a table, its first one if none is.
+def scan_table(scan: Scan, needed: Sequence[str], *, read_before: bool = True) -> Table:
+    """Return the `needed` columns of a scan as a table, its first one if none is.
 
     Raises
     ------
     NotPlain, ReadFailure
         What was read is not what the objects hold.
     """
-    fresh = scan.again() if scan.again else scan
+    fresh = scan.again() if scan.again and read_before else scan
     names = list(needed) or fresh.frame.collect_schema().names()[:1]
     try:
-        frame = fresh.frame.select(names).collect(engine="streaming")
+        frame = fresh.frame.select(cs.by_name(*names)).collect(engine="streaming")
         located = fresh.verify()
+        if frame.height != located.rows:
+            raise NotPlain("it holds another number of rows than its parts say")
         schema = pa.schema([scan.schema.field(name) for name in names])
         return Table(frame.to_arrow().cast(schema), located.parts)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException) as error:
