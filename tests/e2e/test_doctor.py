@@ -80,17 +80,25 @@ class Bench:
         return Ground(
             settings,
             lambda timeout_s: self.connect(timeout_s, url),
-            lambda: read_policy(settings.policy),
+            lambda: read_policy(settings.policy, settings.policy_in_repository),
             lambda uses: [()] * len(uses),
             tries,
         )
 
-    def main(self, *, gate_url: str = "", lua: bool = False, **files: bytes | None) -> Place:
+    def main(
+        self,
+        *,
+        gate_url: str = "",
+        lua: bool = False,
+        own: Mapping[str, bytes] | None = None,
+        **files: bytes | None,
+    ) -> Place:
         """Make a main with the gate's files as they are installed, but for those given (None: without it)."""
         world = World(self.server)
         names = {"action": PRE_MERGE, "guards": GUARDS}
-        own = gate_files("main", gate_url or self.gate.url, lua=lua, allow_plain_revert=False)
-        content: dict[str, bytes | None] = {path: text.encode() for path, text in own.items()}
+        installed = gate_files("main", gate_url or self.gate.url, lua=lua, allow_plain_revert=False)
+        content: dict[str, bytes | None] = {path: text.encode() for path, text in installed.items()}
+        content |= own or {}
         content |= {"lakefs_test.csv": GOOD, **{names[name]: value for name, value in files.items()}}
         # On another branch, then main put there: the guards refuse a commit to main, and nobody is asked.
         built = world.repository.branch("built").create("main")
@@ -153,7 +161,7 @@ def only_fault(findings: Mapping[str, Finding], id: str) -> Finding:
 def test_it_is_silent_where_all_is_well(bench: Bench, sound: Place) -> None:
     findings = findings_of(bench.ground(), sound)
     assert states(findings, "found") == states(findings, "could not look") == set()
-    assert states(findings, "nothing to look at") <= {"D208", "D212"}
+    assert states(findings, "nothing to look at") <= {"D208", "D212", "D215"}
     assert exit_code(findings.values()) == 0
     assert bench.left(sound) == []
 
@@ -208,7 +216,7 @@ def test_what_is_not_tried_is_not_called_fine(bench: Bench, sound: Place) -> Non
 def test_a_lakefs_that_does_not_answer_leaves_all_else_unseen(bench: Bench, sound: Place) -> None:
     findings = findings_of(bench.ground(url=f"http://127.0.0.1:{free_port()}"), sound)
     only_fault(findings, "D101")
-    assert states(findings, "could not look") >= {"D102", "D103"} | OF_A_BRANCH - {"D212", "D213"}
+    assert states(findings, "could not look") >= {"D102", "D103"} | OF_A_BRANCH - {"D212", "D213", "D215"}
 
 
 def test_a_lakefs_that_is_not_set_is_told(bench: Bench) -> None:
@@ -374,6 +382,21 @@ def test_a_rule_that_matches_nothing_is_told(
     assert "five" in only_fault(findings, "D214").saw
     monkeypatch.setattr("gate_server.setup.doctor.of_rules.MOST_OBJECTS", 0)
     assert findings_of(bench.ground(policy=written(tmp_path)), sound)["D214"].state == "could not look"
+
+
+def test_the_repositorys_own_policy_is_looked_at(bench: Bench, tmp_path: Path) -> None:
+    theirs, suite = "_theirs/gate.yaml", "_theirs/suites/five_columns.json"
+    text = written(tmp_path).read_bytes()
+    place = bench.main(own={theirs: text, suite: (tmp_path / "suites" / "five_columns.json").read_bytes()})
+    # The operator's has no rule for it, theirs has.
+    settings = {"policy": written(tmp_path, branch="release"), "policy_in_repository": theirs}
+    findings = findings_of(bench.ground(**settings), place)
+    assert states(findings, "found") == states(findings, "could not look") == set()
+    assert findings["D213"].saw == "five"
+    wrong = bench.main(own={theirs: text})
+    findings = findings_of(bench.ground(**settings), wrong)
+    assert "five_columns" in only_fault(findings, "D215").saw
+    assert states(findings, "could not look") == {"D213", "D214"}
 
 
 # -- the gate ---------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def _of(
         (("D203", "D204"), lambda: of_branch.files(ground, head)),
         (of_trial.IDS, lambda: of_trial.look(ground, head)),
         (("D212",), lambda: of_rules.waits(ground, head, base)),
-        (("D213", "D214"), lambda: of_rules.rules(head, base)),
+        (("D213", "D214", "D215"), lambda: of_rules.rules(ground, head, base)),
     ]
     for ids, look in looks:
         yield from _whole(ids, str(place), look)

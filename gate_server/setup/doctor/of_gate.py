@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,11 +51,15 @@ def _policy(ground: Ground, state: GateState) -> Finding:
     except GateError as error:
         return unseen("D301", where, error.message)
     if findings:
-        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        return found("D301", where, findings[0] + more)
+        return found("D301", where, told(findings))
     return fine(
         "D301", where, f"{count(len(state.policy.rules) if state.policy else 0, 'rule')} and their suites"
     )
+
+
+def told(findings: Sequence[str]) -> str:
+    """Return the first of what is wrong with a policy, and how many more there are."""
+    return findings[0] + (f" (and {len(findings) - 1} more)" if len(findings) > 1 else "")
 
 
 def _database(ground: Ground, state: GateState) -> Iterator[Finding]:

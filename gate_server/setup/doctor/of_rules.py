@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import repository_url
-from gate_server.model import Rule
+from gate_server.lakefs.listings import Listings
+from gate_server.model import Policy, Rule
+from gate_server.policy.document import PolicyErrors
 from gate_server.policy.globs import literal_prefix
 from gate_server.policy.plan import applied_rules
 from gate_server.policy.targets import concerns
 from gate_server.reports.wording import count, seconds
 from gate_server.setup.doctor.finding import Finding, Ground, fine, found, nothing, unseen
 from gate_server.setup.doctor.of_branch import Head
-from gate_server.setup.doctor.of_gate import GateState
+from gate_server.setup.doctor.of_gate import GateState, told
+from gate_server.setup.lint import lint_policy
 
 MOST_OBJECTS = 20_000
 LAST_CHECKS = 200
@@ -45,17 +49,27 @@ def waits(ground: Ground, head: Head, base: GateState) -> Iterator[Finding]:
     yield found("D212", place, saw) if max(took) >= limit_s else fine("D212", place, saw)
 
 
-def rules(head: Head, base: GateState) -> Iterator[Finding]:
-    """Yield D213 and D214."""
+def rules(ground: Ground, head: Head, base: GateState) -> Iterator[Finding]:
+    """Yield D213, D214 and D215; of the repository's own policy where it keeps one."""
     place, policy = head.place, base.policy
     if policy is None:
         raise CouldNotTell("the policy was not read (D301)")
-    if policy.in_repository and head.lakefs.exists(
-        repository_url(place.repository, "refs", head.commit.id, "objects", "stat"), path=policy.in_repository
-    ):
-        raise CouldNotTell(
-            f"the repository has a policy of its own, {policy.in_repository}, not looked at here"
-        )
+    if not policy.in_repository:
+        yield nothing("D215", place, "repositories keep no policies (GATE_POLICY_IN_REPOSITORY)")
+    else:
+        try:
+            own = _own_policy(head, base, policy.in_repository)
+            findings = lint_policy(own, ground.lint) if own else []
+        except PolicyErrors as error:
+            own, findings = None, list(error.findings)
+        if findings:
+            yield found("D215", place, told(findings))
+            return
+        if own is None:
+            yield nothing("D215", place, f"it holds no {policy.in_repository}")
+        else:
+            yield fine("D215", place, f"{policy.in_repository}: {count(len(own.rules), 'rule')}")
+            policy = own
     applied = applied_rules(policy, place.repository, place.branch)
     if not applied.rules:
         saw = f"{count(len(applied.off), 'rule')} for it, off" if applied.off else f"none of {policy.path}"
@@ -72,6 +86,13 @@ def rules(head: Head, base: GateState) -> Iterator[Finding]:
         )
     else:
         yield fine("D214", place, f"each of {count(len(seen), 'rule')} matches something")
+
+
+def _own_policy(head: Head, base: GateState, path: str) -> Policy | None:
+    if base.store is None:
+        raise CouldNotTell("the gate's database was not read (D302, D303)")
+    policies = RepositoryPolicies(head.lakefs, Listings(head.lakefs), base.store.policies)
+    return policies.of(head.place.repository, head.commit, path)
 
 
 def _matches_something(head: Head, rule: Rule) -> bool | None:

@@ -161,6 +161,13 @@ TABLE: tuple[Known, ...] = (
         "check the rule's `paths:`; for data that is still to come there is nothing to do",
     ),
     Known(
+        "D215",
+        "fault",
+        "The policy that the repository keeps is wrong",
+        "GATE_POLICY_IN_REPOSITORY at the branch's head, as `gate suites lint` looks at a policy",
+        "mend it on a branch, `gate policy announce` it, and merge it",
+    ),
+    Known(
         "D301",
         "fault",
         "The policy or its suites are wrong",
