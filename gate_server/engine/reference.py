@@ -11,6 +11,7 @@ from gate_server.engine.partitions import with_partitions
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.opening import open_scan, scan_table
+from gate_server.engine.readers.parquet_object import WHOLE_BYTES
 from gate_server.engine.readers.parquet_scan import open_parquet
 from gate_server.engine.readers.scan import NotPlain, Scan
 from gate_server.engine.readers.source import MD5
@@ -35,14 +36,27 @@ def read_beside(
     except ReadFailure as failure:
         told = failure.problem(reference[0].path).text
         raise Unanswered(f"what the destination holds could not be read: {told}") from failure
-    there = {(item.path, item.size_bytes, item.checksum) for item in reference}
-    unchanged = frozenset(
+    return Beside(table, _unchanged(objects, reference, fmt), committed_at, decided_by_data=fmt.is_text)
+
+
+def _unchanged(objects: Sequence[DataObject], reference: Sequence[DataObject], fmt: Format) -> frozenset[str]:
+    """Return the paths at which the destination holds the same content.
+
+    A checksum may be what somebody claims (C1). It shows the same content only where it was compared with the
+    bytes: of an MD5, of objects that were read as a whole.
+    """
+    same = {(item.path, item.identity) for item in reference if item.identity}
+    alike = {(item.path, item.size_bytes, item.checksum) for item in reference}
+    return frozenset(
         item.path
         for item in objects
-        # Another kind of checksum is not compared with the bytes, so it shows nothing.
-        if MD5.fullmatch(item.checksum) and (item.path, item.size_bytes, item.checksum) in there
+        if (item.path, item.identity) in same
+        or (
+            (fmt.type != "parquet" or item.size_bytes <= WHOLE_BYTES)
+            and MD5.fullmatch(item.checksum)
+            and (item.path, item.size_bytes, item.checksum) in alike
+        )
     )
-    return Beside(table, unchanged, committed_at, decided_by_data=fmt.is_text)
 
 
 def _there(

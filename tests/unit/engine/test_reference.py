@@ -202,3 +202,19 @@ def test_csv_is_read_once_where_all_is_compared() -> None:
     assert (result.success, evaluation.read_in_full) == (False, "")
     assert "first line 2" in result.message
     assert opened == ["mine.csv", "main.csv"]
+
+
+@pytest.mark.parametrize(("identity", "repeated"), [("other", 3), ("same", 0)])
+def test_a_checksum_that_was_not_compared_shows_nothing(
+    identity: str, repeated: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody stages other bytes with the checksum of those that the destination holds (C1)."""
+    monkeypatch.setattr(reference, "WHOLE_BYTES", 0)
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"id": [1, 2, 3]}), sink)
+    held = replace(_object(sink.getvalue(), "x.parquet"), identity="same")
+    staged = replace(held, identity=identity)
+    asks = _suite({"type": "expect_table_rows_to_not_repeat_those_of_destination"})
+    found = evaluate(asks, [staged], Format("parquet"), {}, Limits(), [held])
+    (result,) = found.results
+    assert (result.success, result.unexpected_count or 0) == (not repeated, repeated)
