@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     ahead_every_s
         How long after one look ahead of merges the next one comes, where the policy says ``ahead:``, seconds.
     audit_every_s
-        How long after one look at the guarded branches' heads the next one comes, seconds.
+        How long after one look at the guarded branches' heads the next one comes at the latest, seconds.
     audit_reverts_per_hour
         How often an audit may put a branch back by itself; where it would more often, people have to look.
     watch_every_s

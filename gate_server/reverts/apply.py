@@ -234,7 +234,8 @@ def _message(plan: RevertPlan) -> str:
         f"Undo {target} on {plan.branch}" if plan.way == "commit" else f"Put {plan.branch} back to {target}"
     )
     if plan.way == "paths":
-        said = f"Put {len(plan.paths)} paths of {plan.branch} back to {target}"
+        paths = plan.paths[0] if len(plan.paths) == 1 else f"{len(plan.paths)} paths"
+        said = f"Put {paths} of {plan.branch} back to {target}"
     return said + (f": {plan.reason}" if plan.reason else "")
 
 
