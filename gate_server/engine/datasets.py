@@ -181,6 +181,7 @@ def _judged(
             results[number] = result_of(part, facts, located, schema.names, source)
         except (NotNative, Unanswered):
             left.append(part.asked)
+    left.sort(key=lambda one: one.number)
     return Judged(results, tuple(left), rows, tuple(schema.names), known)
 
 

@@ -68,13 +68,14 @@ def check_apart(names: Sequence[str], data: DataObject) -> None:
 def _of_path(path: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for folder in path.split("/")[:-1]:
-        name, sign, value = folder.partition("=")
-        if sign and name:
+        written, sign, value = folder.partition("=")
+        if sign and written:
+            name = unquote(written)
             if name in found:
                 raise ReadFailure(
                     "unreadable", "partitions", f"{quoted(name)} stands twice in its path", path=path
                 )
-            found[unquote(name)] = None if value == NULL else unquote(value)
+            found[name] = None if value == NULL else unquote(value)
     return found
 
 

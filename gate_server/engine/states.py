@@ -118,7 +118,7 @@ def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
 def dump(states: States) -> bytes:
     """Return states as bytes, as `load` reads them."""
     content = {
-        "schema": states.schema.serialize().to_pybytes() if states.schema else b"",
+        "schema": b"" if states.schema is None else states.schema.serialize().to_pybytes(),
         "states": {
             key: [
                 one.rows,

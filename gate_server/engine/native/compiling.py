@@ -12,6 +12,7 @@ from gate_server.engine import conditions, results
 from gate_server.engine.families import columns_of
 from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.native.ask import ROWS, Ask, Compiled, Facts, NotNative, count, nothing, present
+from gate_server.engine.native.frames import is_pattern
 from gate_server.engine.native.offered import NATIVE
 from gate_server.engine.native.selecting import selected
 from gate_server.engine.questions import Asked
@@ -84,7 +85,7 @@ def compile_all(asked: Sequence[Asked], schema: pa.Schema, held: Collection[str]
 
 def refuse_odd_names(asked: Sequence[Asked]) -> None:
     """Raise NotPlain where a column has a name that Polars, or the pass itself, takes for something else."""
-    if any(name.startswith(("__", "^")) or name == "*" for one in asked for name in columns_needed(one)):
+    if any(name.startswith("__") or is_pattern(name) for one in asked for name in columns_needed(one)):
         raise NotPlain("the name of a column could be taken for another")
 
 

@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from gate_server.engine.readers.moments import FIRST_DAY, LAST_DAY, TICKS_A_DAY
+from gate_server.engine.readers.scan import NotPlain
 
 
 def frame_of(table: pa.Table) -> pl.LazyFrame:
@@ -41,9 +42,16 @@ def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Return the frame with NaN as null, and without the moments that Python has no value for.
 
     Where such a moment stood is told by a column of its own (`beyond`).
+
+    Raises
+    ------
+    NotPlain
+        One of these columns, needed or not, has a name that Polars takes for those of others.
     """
     changed = []
     for name, kind in frame.collect_schema().items():
+        if (kind.is_float() or kind.is_temporal()) and is_pattern(name):
+            raise NotPlain("the name of a column could be taken for another")
         if kind.is_float():
             changed.append(pl.col(name).fill_nan(None))
         elif kind.is_temporal():
@@ -52,6 +60,11 @@ def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
             within = stored.is_between(FIRST_DAY * per_day, (LAST_DAY + 1) * per_day - 1)
             changed += [(~within).fill_null(False).alias(beyond(name)), pl.when(within).then(pl.col(name))]
     return frame.with_columns(changed)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether Polars takes the name of a column for a pattern of names."""
+    return name.startswith("^") or name == "*"
 
 
 def beyond(name: str) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 import pyarrow as pa
 
-from gate_server.engine.native.frames import constant, frame_of
+from gate_server.engine.native.frames import constant, frame_of, is_held
 from gate_server.engine.objects import DataObject
 from gate_server.engine.partitions import check_apart, fields_of
 from gate_server.engine.readers.failure import Allowance
@@ -46,7 +46,9 @@ def _with_constants(scan: Scan, data: DataObject) -> Scan:
     return replace(
         scan,
         schema=pa.schema([*scan.schema, *fields_of(data)]),
-        frame=scan.frame.with_columns(constant(value).alias(name) for name, value in data.constants.items()),
+        frame=scan.frame.with_columns(
+            constant(value).alias(name) for name, value in data.constants.items() if is_held(value.type)
+        ),
         again=(lambda: _with_constants(again(), data)) if again else None,
     )
 

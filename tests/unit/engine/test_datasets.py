@@ -340,5 +340,31 @@ def test_a_table_may_be_written_anew_with_other_columns(make_suite: Any) -> None
     assert (found.status, found.rows, found.objects_known) == ("answered", 3, 0)
 
 
+def test_what_states_leave_is_answered_whatever_left_it_and_in_which_order(make_suite: Any) -> None:
+    compound = {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["id", "qty"]}}
+    by_python = {
+        "type": "expect_column_value_z_scores_to_be_less_than",
+        "kwargs": {"column": "qty", "threshold": 3, "double_sided": True},
+    }
+    store, kept = three(), Kept()
+    store.contents["d/2.csv"] = store.contents["d/1.csv"]
+    for asks in ((UNIQUE, by_python, compound), (by_python, compound, UNIQUE)):
+        for _ in range(2):
+            found = judged(make_suite, store, *asks, kept=kept)
+            plain = judged(make_suite, store, *asks, kept=None)
+            assert (found.status, told(found.results)) == ("answered", told(plain.results))
+            kept = Kept(kept.made)
+        kept = Kept()
+
+
+def test_states_of_objects_without_columns_are_kept(make_suite: Any) -> None:
+    store, kept = Store({f"d/{place}.parquet": parquet(pa.table({})) for place in range(2)}), Kept()
+    asks = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 0}}
+    for known in (0, 2):
+        found = judged(make_suite, store, asks, kept=kept, fmt=PARQUET)
+        assert ([one.success for one in found.results], found.objects_known) == ([True], known)
+        kept = Kept(kept.made)
+
+
 def ranges_of(content: bytes) -> Any:
     return lambda first, count: content[first : first + count]

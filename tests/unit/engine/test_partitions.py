@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 from collections.abc import Mapping
@@ -174,3 +175,58 @@ def test_without_the_setting_folders_are_names(make_suite: Any) -> None:
     data = objects({path: written("parquet", table) for path, table in TABLES.items()})
     found = evaluate(suite_of(make_suite), data, replace(FORMATS["parquet"], partitions=""), {}, Limits())
     assert found.columns == ("qty",)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "csv", "csv folder", "parquet folder"])
+@pytest.mark.parametrize("name", ["^x$", "^.*$", "*"])
+def test_a_column_named_as_a_pattern_hides_no_values_of_another(
+    name: str, kind: str, make_suite: Any
+) -> None:
+    table = pa.table({"x": pa.array([1, 5_000_000], pa.int64())})  # no day is as late as that
+    dated = table.append_column(name, pa.array([dt.date(2026, 11, 20)] * 2))
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, dated.schema) as writer:
+        writer.write_table(dated)
+    types = {"x": "integer", name: "date"}
+    fmt, path, content = {
+        "arrow": (Format("arrow"), "t/a.x", sink.getvalue()),
+        "csv": (
+            Format("csv", types=types),  # type: ignore[arg-type]
+            "t/a.x",
+            f"x,{name}\n1,2026-11-20\n5000000,2026-11-20\n".encode(),
+        ),
+        "csv folder": (
+            Format("csv", types=types, partitions="hive"),  # type: ignore[arg-type]
+            f"t/{name}=2026-11-20/a.x",
+            b"x\n1\n5000000\n",
+        ),
+        "parquet folder": (
+            Format("parquet", partitions="hive"),
+            f"t/{name}=2026-11-20/a.x",
+            written("parquet", table),
+        ),
+    }[kind]
+    asks = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "max_value": 100}}
+    contents = {path: content, f"{path}2": content}
+    for some in (contents, {path: content}):
+        for kept in (None, Kept()):
+            found = evaluate(make_suite(asks), objects(some), fmt, {}, Limits(), kept=kept)
+            assert [one.success for one in found.results] == [False]
+            assert found.results[0].unexpected_count == len(some)
+
+
+def test_a_column_stands_twice_in_a_path_however_it_is_written(make_suite: Any) -> None:
+    data = objects({"ab=1/a%62=2/1.parquet": written("parquet", TABLES["t/day=2026-11-19/shop=1/a.x"])})
+    found = evaluate(suite_of(make_suite), data, FORMATS["parquet"], {}, Limits())
+    assert found.problem
+    assert found.problem.message == "`ab` stands twice in its path"
+
+
+def test_a_folders_decimal_is_judged_as_any_decimal(make_suite: Any) -> None:
+    fmt = Format("csv", types={"qty": "integer", "price": "decimal"}, partitions="hive")
+    data = objects({f"t/price={price}/a.csv": b"qty\n1\n" for price in ("1.5", "2.25")})
+    asks = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "price", "max_value": 2}}
+    for some, successes in ((data, [False]), (data[:1], [True])):
+        for kept in (None, Kept()):
+            found = evaluate(make_suite(asks), some, fmt, {}, Limits(), kept=kept)
+            assert [one.success for one in found.results] == successes
