@@ -66,15 +66,15 @@ def unknown_verdict(server: RunningServer, gate: Gate) -> Iterator[Figure]:
     world, times = World(server), []
     gate.ask(world.name, world.branch("warm", lakefs_test_dot_csv=GOOD).id)
     for number in range(RUNS):
-        content = BAD + b"%d,1,1,1\n" % number
+        content = BAD + b"%d,1,1,1\n" % number + b"1,2,3,4\n" * 1250
         commit = world.branch(f"b{number}", lakefs_test_latest_file_dot_csv=content).get_commit().id
         times.append(
             seconds(lambda commit=commit: gate.hooks.post("/hooks/lakefs", json=event(world, commit)))
         )
     yield Figure(
-        "hook to verdict, the demo's file, content never seen",
+        "hook to verdict, 10 kB of the demo's file, never seen",
         f"{statistics.median(times):.3f} s",
-        "at most 1 s",
+        "at most 0.25 s",
     )
 
 
