@@ -15,7 +15,7 @@ Name = Annotated[str, Field(min_length=1, max_length=1024)]
 CommitId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Outcome = Literal["PASS", "WARN", "FAIL", "ERROR"]
 ReportForm = Literal["json", "html", "xml"]
-RoleName = Literal["hook", "reader", "checker", "reverter", "worker", "admin"]
+RoleName = Literal["hook", "reader", "checker", "reverter", "worker", "sampler", "admin"]
 
 
 class Sent(BaseModel):

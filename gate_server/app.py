@@ -33,6 +33,7 @@ from gate_server.api.tokens import tokens
 from gate_server.api.waivers import waivers
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.lent import LentChecks
+from gate_server.checks.looking import Looking
 from gate_server.checks.policies import keep_policy, kept_policy
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
@@ -42,7 +43,7 @@ from gate_server.door.readiness import Readiness
 from gate_server.door.security import admit
 from gate_server.lakefs.connect import connect
 from gate_server.model import Policy
-from gate_server.parts import make_revert_context, read_policy, write_digest
+from gate_server.parts import make_revert_context, read_policy, row_reader, write_digest
 from gate_server.settings import Settings, secret
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
@@ -84,6 +85,7 @@ def make_services(settings: Settings, kept: Path | None = None) -> Services:
         active=active,
         checks=CheckService(lakefs, store, active),
         lent=LentChecks(store, lease_s=settings.elsewhere_lease_s, most_attempts=settings.max_attempts),
+        looking=Looking(store, active, row_reader(lakefs, settings)),
         waiting=Waiting(store.checks.done, settings.max_waiting),
         reverts=make_revert_context(lakefs, store, settings),
         access=Access(

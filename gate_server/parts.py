@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from gate_server.checks.judge import Judge
+from gate_server.checks.looking import ReadRows
 from gate_server.checks.policies import KnownPolicies
 from gate_server.engine.suites import read_suite
 from gate_server.engine.version import ENGINE_VERSION
@@ -12,7 +15,7 @@ from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import Commits
 from gate_server.lakefs.listings import Listings
-from gate_server.model import Policy
+from gate_server.model import Policy, Sample, SampleTask
 from gate_server.policy.document import PolicyErrors
 from gate_server.policy.load import load_policy
 from gate_server.reverts.context import RevertContext
@@ -21,6 +24,8 @@ from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store
 from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
+
+OTHERS_LOOK_S = 10.0
 
 
 def read_policy(path: Path, in_repository: str = "") -> Policy:
@@ -79,3 +84,25 @@ def check_suites(policy: Policy, runner: Runner) -> None:
     """Look at every suite as its rule uses it; raises `PolicyErrors` with what is wrong."""
     if findings := find_in_suites(policy, runner):
         raise PolicyErrors(findings)
+
+
+def row_reader(lakefs: LakeFS, settings: Settings) -> ReadRows:
+    """Return what reads rows for people in children, whose parent is started with the first look.
+
+    One look at a time: each may take as much memory as a check.
+    """
+    one_at_a_time = Lock()
+
+    @cache
+    def runner() -> Runner:
+        return Runner(lakefs, settings.lakefs_timeout_s)
+
+    def read(repository: str, task: SampleTask) -> Sample:
+        if not one_at_a_time.acquire(timeout=OTHERS_LOOK_S):
+            raise CouldNotTell("others are looking at rows just now", "try again in a moment")
+        try:
+            return runner().sample(repository, task)
+        finally:
+            one_at_a_time.release()
+
+    return read

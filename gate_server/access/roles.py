@@ -18,7 +18,8 @@ OPENS: Mapping[Role, frozenset[Role]] = {
     Role.CHECKER: frozenset({Role.READER, Role.CHECKER}),
     Role.REVERTER: frozenset({Role.READER, Role.REVERTER}),
     Role.WORKER: frozenset({Role.READER, Role.WORKER}),
-    Role.ADMIN: frozenset({Role.READER, Role.CHECKER, Role.REVERTER, Role.WORKER, Role.ADMIN}),
+    Role.SAMPLER: frozenset({Role.READER, Role.SAMPLER}),
+    Role.ADMIN: frozenset(set(Role) - {Role.HOOK}),
 }
 
 

@@ -84,6 +84,7 @@ def command() -> None:
     reader    sees checks and reverts, and the pages
     checker   sees, and asks ahead of a merge (gate check)
     reverter  sees, and puts branches back (gate revert)
+    sampler   sees, and rows of the data that failed, on the record
     admin     all but the hook: also gate install, and tokens
     """
 

@@ -11,6 +11,7 @@ from gate_server.access.failures import Failures
 from gate_server.access.tokens import Access
 from gate_server.checks.active import ActivePolicy
 from gate_server.checks.lent import LentChecks
+from gate_server.checks.looking import Looking
 from gate_server.checks.service import CheckService
 from gate_server.checks.waiting import Waiting
 from gate_server.door.readiness import Readiness
@@ -33,6 +34,7 @@ class Services:
     active: ActivePolicy
     checks: CheckService
     lent: LentChecks
+    looking: Looking
     waiting: Waiting
     reverts: RevertContext
     access: Access

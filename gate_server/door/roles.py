@@ -50,6 +50,7 @@ NEEDS: Mapping[str, Role] = {
     "web.check_page": Role.READER,
     "web.check_as_json": Role.READER,
     "web.check_report_file": Role.READER,
+    "web.check_rows": Role.SAMPLER,
     "web.check_commit": Role.READER,
     "web.check_again": Role.CHECKER,
     "web.check_waive": Role.ADMIN,

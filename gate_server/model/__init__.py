@@ -33,6 +33,7 @@ from gate_server.model.rules import (
     Waiver,
     Watch,
 )
+from gate_server.model.samples import Sample, SampledRow, SampleTask
 from gate_server.model.versions import (
     Candidate,
     Change,
@@ -89,6 +90,9 @@ __all__ = [
     "RevertPlan",
     "Role",
     "Rule",
+    "Sample",
+    "SampleTask",
+    "SampledRow",
     "Scope",
     "StoredObject",
     "Suite",

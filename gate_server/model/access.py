@@ -17,6 +17,7 @@ class Role(StrEnum):
     CHECKER = "checker"
     REVERTER = "reverter"
     WORKER = "worker"
+    SAMPLER = "sampler"
     ADMIN = "admin"
 
 

@@ -143,7 +143,8 @@ class Rule:
     ``reference`` is the path or folder that a suite with one of `COMPARING` holds a target against (empty:
     the target's own), ``reference_ref`` the branch, tag or commit that it is read from (empty: the
     destination), ``on_new`` what it means that nothing is there. ``runs``: who reads the data, the gate's own
-    workers or one elsewhere, which is lent the task. ``line`` is the rule's line in the policy.
+    workers or one elsewhere, which is lent the task. ``mask``: patterns of columns whose values are hidden
+    from who looks at rows. ``line`` is the rule's line in the policy.
     """
 
     __pydantic_config__ = STRICT
@@ -169,6 +170,7 @@ class Rule:
     linked: Literal["fail", "allow"] = "fail"
     hidden: Literal["judge", "skip"] = "judge"
     runs: Place = "here"
+    mask: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     line: int = 0
 

@@ -9,7 +9,13 @@ from typing import Any
 from gate_server.model import Policy, digest, dump
 
 # Choices that there were not at first, as they stand in a rule that makes none of them.
-ADDED_LATER: Mapping[str, Any] = {"runs": "here", "on_new": "warn", "reference_ref": "", "require": None}
+ADDED_LATER: Mapping[str, Any] = {
+    "runs": "here",
+    "on_new": "warn",
+    "reference_ref": "",
+    "require": None,
+    "mask": [],
+}
 
 
 def policy_digest(policy: Policy) -> str:

@@ -44,6 +44,8 @@ class ResultRow:
     unexpected: str
     place: str
     answered_from: str
+    number: int = 0
+    has_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Section:
     problem: Problem | None
     place: str
     read_at: str = ""
+    number: int = 0
 
     @property
     def has_places(self) -> bool:
@@ -134,6 +137,7 @@ def _section(obligation: Obligation, evaluation: Evaluation | None, weight: Outc
         else (),
         problem=problem,
         place=place_of(problem),
+        number=obligation.number,
         read_at=obligation.objects[0].commit_id if len(obligation.objects) == 1 else "",
     )
 
@@ -189,6 +193,8 @@ def _row(result: Result, *, only_warns: bool) -> ResultRow:
         unexpected=", ".join(_counts(result)),
         place=_places(result),
         answered_from=_ANSWERED_FROM.get(result.answered_from, result.answered_from),
+        number=result.number,
+        has_rows=bool(result.rows) and not result.success,
     )
 
 

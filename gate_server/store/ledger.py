@@ -111,6 +111,21 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def looked(
+        self, check_id: str, repository: str, branch: str, principal: str, content: Mapping[str, Any]
+    ) -> None:
+        """Record that somebody is about to see rows that a check named."""
+        with self._engine.begin() as connection:
+            append(
+                connection,
+                "rows.looked",
+                subject=check_id,
+                repository=repository,
+                branch=branch,
+                principal=principal,
+                content=content,
+            )
+
     def head(self) -> Head:
         """Return the newest entry's number and digest."""
         with reading(self._engine) as connection:

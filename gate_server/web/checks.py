@@ -58,6 +58,22 @@ def check_report_file(check_id: str) -> Response:
     return seen_report(check_id, form_called(request.args.get("format", "html")))
 
 
+@web.post("/checks/<check_id>/rows")
+def check_rows(check_id: str) -> str:
+    """Show the rows that a result names, read now; that somebody looked is on the record."""
+    check = seen_check(check_id)
+    numbers = [request.form.get(name, "") for name in ("section", "result")]
+    if not all(number.isascii() and number.isdigit() and len(number) < 10 for number in numbers):
+        raise UsageError("which result?", "begin at the check's page")
+    obligation, result = map(int, numbers)
+    sample = services().looking.look(check, obligation, result, principal().who)
+    return render_template("rows.html", check=check, sample=sample, told=_told(check, obligation, result))
+
+
+def _told(check: Check, obligation: int, result: int) -> str:
+    return next(item.message for item in check.evaluations[obligation].results if item.number == result)
+
+
 @web.get("/checks/<check_id>/commit")
 def check_commit(check_id: str) -> str:
     """Show the commit that brings the data: who made it, which run. Apart, since lakeFS may be away."""

@@ -34,6 +34,8 @@ from gate_server.model import (
     Format,
     Limits,
     Problem,
+    Sample,
+    SampleTask,
     StoredObject,
     Suite,
     digest,
@@ -67,7 +69,7 @@ class DraftTask:
     limits: Limits = field(default_factory=Limits)
 
 
-Task = EvaluationTask | LintTask | DraftTask
+Task = EvaluationTask | LintTask | DraftTask | SampleTask
 SomeTask = TypeVar("SomeTask", bound=Task)
 
 
@@ -214,10 +216,12 @@ def _reads(task: Task) -> tuple[object, ...]:
 
 
 def _read(
-    task: EvaluationTask | DraftTask, objects_of: Readable, folder: str, number: int
-) -> Evaluation | Draft:
+    task: EvaluationTask | DraftTask | SampleTask, objects_of: Readable, folder: str, number: int
+) -> Evaluation | Draft | Sample:
     if isinstance(task, DraftTask):
         return _draft(task, objects_of)
+    if isinstance(task, SampleTask):
+        return _sample(task, objects_of)
     from gate_server.engine.datasets import Kept
 
     known = known_states(folder, number)
@@ -251,6 +255,13 @@ def _draft(task: DraftTask, objects_of: Readable) -> Draft:
 
     found: Draft = draft(task.name, objects_of(task.objects), task.format, task.limits)
     return found
+
+
+def _sample(task: SampleTask, objects_of: Readable) -> Sample:
+    from gate_server.engine.sampling import sample
+
+    objects = objects_of(task.objects)
+    return sample(objects, task.format, task.limits, task.rows, task.first_column, task.mask)
 
 
 def readable(lakefs: LakeFS, repository: str, cache: tuple[Path, int] | None = None) -> Readable:

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
-from gate_server.model import Draft, Evaluation, EvaluationTask, Limits, Problem, load
+from gate_server.model import Draft, Evaluation, EvaluationTask, Limits, Problem, Sample, SampleTask, load
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import request_id
 from gate_server.workers.child import (
@@ -128,6 +128,13 @@ class Runner:
         if not answers:
             raise fault or LimitOfRun("the process that read the data gave no answer")
         return load(Draft, answers[0])
+
+    def sample(self, repository: str, task: SampleTask) -> Sample:
+        """Return rows; raises `LimitOfRun` when the child overran a limit of the run, or died."""
+        answers, fault = self._run([task], self._source(repository))
+        if not answers:
+            raise fault or LimitOfRun("the process that read the data gave no answer")
+        return load(Sample, answers[0])
 
     def _source(self, repository: str) -> Source:
         if self._lakefs is None:

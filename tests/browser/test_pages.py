@@ -140,6 +140,20 @@ def test_judged_again_and_waived_by_keyboard(visitors: Visitors, gate: Gate, wor
     assert gate.ask(world.name, "nightly")["verdict"] == "WARN"
 
 
+def test_the_rows_that_failed_are_shown_when_asked(visitors: Visitors, gate: Gate, world: World) -> None:
+    rows = b"customer_id,email,country,signed_up\n1,a@b.example,CH,2020-01-01\n,c@d.example,<b>,2020-01-01\n"
+    world.commit(world.repository.branch("rows").create("main"), {"customers/a.csv": rows})
+    check = gate.ask(world.name, "rows")["check"]
+    with visitors.visit() as visit:
+        page = visit.open(f"/checks/{check}")
+        page.get_by_role("button", name="Show the rows of customer_id").first.click()
+        expect(page.get_by_role("row", name="line 3")).to_contain_text("<b>")
+        assert not visit.look_for_barriers()
+        visit.picture("rows")
+        page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        assert not visit.is_wider_than_the_window()
+
+
 def test_the_first_page_is_live(
     visitors: Visitors, gate: Gate, world: World, held: Callable[[], None]
 ) -> None:

@@ -76,12 +76,14 @@ EXPECTED: dict[Role, set[str]] = {
     Role.READER: READS,
     Role.CHECKER: READS | {"POST /api/v1/checks", "POST /checks/<check_id>/again"},
     Role.REVERTER: READS | {"POST /api/v1/reverts", "POST /api/v1/reapplications", *REVERT_PAGES},
+    Role.SAMPLER: READS | {"POST /checks/<check_id>/rows"},
     Role.WORKER: READS | {"GET /api/v1/leases", "POST /api/v1/checks/<string:check_id>/lease"},
     Role.ADMIN: READS
     | {
         "POST /api/v1/checks",
         "POST /checks/<check_id>/again",
         "POST /checks/<check_id>/waivers",
+        "POST /checks/<check_id>/rows",
         "GET /api/v1/leases",
         "POST /api/v1/checks/<string:check_id>/lease",
         "POST /api/v1/reverts",
