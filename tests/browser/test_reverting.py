@@ -35,7 +35,6 @@ def test_main_goes_back_and_comes_again_by_keyboard(visitors: Visitors, world: W
         page = visit.open(f"/branches/{world.name}/main")
         expect(page.get_by_text("a bad day")).to_be_visible()
         assert not visit.look_for_barriers()
-        visit.picture("branch")
         press(page, f"Back to here, commit {good[:12]}")
         expect(page.get_by_text("2 objects: 0 come back (0 bytes), 1 change")).to_be_visible()
         assert not visit.look_for_barriers()

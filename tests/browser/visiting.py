@@ -73,7 +73,7 @@ class Visit:
         """Take the page's picture, where somebody wants those."""
         if IMAGES:
             Path(IMAGES).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(IMAGES) / f"{name}.png", full_page=True)
+            self.page.screenshot(path=Path(IMAGES) / f"{name}.png")
 
 
 class Visitors:
