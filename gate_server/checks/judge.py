@@ -33,6 +33,7 @@ from gate_server.model import (
     Verdict,
 )
 from gate_server.policy.decide import could_not_tell, decide
+from gate_server.policy.declared import partly_reverted
 from gate_server.policy.document import PolicyErrors
 from gate_server.policy.globs import covering_prefixes, matches
 from gate_server.policy.plan import (
@@ -41,7 +42,6 @@ from gate_server.policy.plan import (
     compared_with,
     looked_into,
     make_plan,
-    partly_reverted,
     policy_files,
 )
 from gate_server.policy.requirements import HEAD_BYTES

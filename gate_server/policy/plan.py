@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from gate_server.model import (
     Candidate,
-    Change,
     Changes,
     DeclaredOutcome,
     Enforcement,
@@ -19,12 +18,18 @@ from gate_server.model import (
     StoredObject,
     digest,
 )
+from gate_server.policy.declared import (
+    CONSEQUENCE,
+    counted,
+    gate_file_outcomes,
+    linked_outcome,
+    rule_outcomes,
+)
 from gate_server.policy.globs import covering_prefixes, exactly, matches
 from gate_server.policy.requirements import unmet
 from gate_server.policy.targets import (
     concerns,
     dataset_glob,
-    gone,
     passed_over,
     reference_of,
     targets,
@@ -32,9 +37,6 @@ from gate_server.policy.targets import (
 )
 
 GATE_FILES = ("_lakefs_actions/gate_*", "_gate/**")
-CANARY_PREFIX = "_gate/canary-"
-CANARY_REFUSED = "the gate's canary: refused, as it has to be"
-_CONSEQUENCE = {"pass": Outcome.PASS, "warn": Outcome.WARN, "fail": Outcome.FAIL}
 
 
 def policy_files(policy: Policy) -> tuple[str, ...]:
@@ -122,7 +124,7 @@ def make_plan(
     """
     applied = applied_rules(policy, candidate.repository, candidate.destination)
     own = (*GATE_FILES, *policy_files(policy))
-    declared = [*_gate_file_outcomes(candidate, changes, registered), *missing]
+    declared = [*gate_file_outcomes(candidate, changes, registered), *missing]
     declared += [
         DeclaredOutcome("gate_files", Outcome.FAIL, f"this policy could not judge: {finding}")
         for finding in findings
@@ -158,13 +160,13 @@ def make_plan(
     for rule in applied.rules:
         mine = [change for change in changes.under_rules if concerns(rule, change.path)]
         matched.update(change.path for change in mine)
-        declared += _rule_outcomes(rule, candidate, changes, mine)
+        declared += rule_outcomes(rule, candidate, changes, mine)
         declared += unmet(rule, candidate, without_markers(rule, mine), heads or {})
         suite = policy.suite_of(rule)
         for target, objects in targets(rule, mine, changes.result):
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
-                declared.append(_linked_outcome(rule, target))
+                declared.append(linked_outcome(rule, target))
             if suite is None:
                 continue
             held = (references or {})[rule.reference_ref] if rule.reference_ref else changes.base
@@ -184,8 +186,8 @@ def make_plan(
         declared.append(
             DeclaredOutcome(
                 "unmatched",
-                _CONSEQUENCE[policy.unmatched],
-                f"no rule matches {_counted(len(unmatched), 'changed path')}, the first is {unmatched[0]}",
+                CONSEQUENCE[policy.unmatched],
+                f"no rule matches {counted(len(unmatched), 'changed path')}, the first is {unmatched[0]}",
                 path=unmatched[0],
                 hint="add a rule for them, or set `unmatched: pass`",
             )
@@ -205,24 +207,6 @@ def _committed_at(candidate: Candidate) -> int:
     """Return when what is judged was made; of a prediction, its source, which says so itself."""
     commit = candidate.judged or candidate.source or candidate.base
     return commit.created_at
-
-
-def partly_reverted(merge_id: str, revert_id: str, source: str, destination: str) -> DeclaredOutcome:
-    """Return that a merge of the source's line was taken back by a revert: it would not come again (R9).
-
-    Parameters
-    ----------
-    source
-        As a lakeFS URI.
-    """
-    return DeclaredOutcome(
-        "partly_reverted",
-        Outcome.FAIL,
-        f"partly reverted: merge {merge_id[:12]} of this branch was taken back (revert {revert_id}), and "
-        "only what is newer would come",
-        hint=f"`gate reapply {source} --into {destination}` brings all of it; where that was done, merge "
-        f"{destination} into the branch first",
-    )
 
 
 def evaluation_key(
@@ -252,75 +236,3 @@ def _states_key(policy: Policy, rule: Rule, target: str, engine_version: str) ->
     return digest(
         "states-1", engine_version, suite.digest, target, rule.format, dict(rule.parameters), rule.limits
     )
-
-
-def _gate_file_outcomes(
-    candidate: Candidate, changes: Changes, registered: bool
-) -> Iterable[DeclaredOutcome]:
-    canaries = [path for path in changes.gate_files if path.startswith(CANARY_PREFIX)]
-    for path in canaries:
-        yield DeclaredOutcome("canary", Outcome.FAIL, CANARY_REFUSED, path=path)
-    for path in changes.gate_files:
-        if path in canaries:
-            continue
-        if registered:
-            yield DeclaredOutcome("gate_files", Outcome.PASS, f"{path} changes, as was announced", path=path)
-        else:
-            yield DeclaredOutcome(
-                "gate_files",
-                Outcome.FAIL,
-                f"{path} belongs to the gate and may not change in a merge",
-                path=path,
-                hint=f"merge {candidate.destination} into the branch; where the branch changed or deleted it "
-                f"itself, put {candidate.destination}'s back; only `gate install` changes it",
-            )
-
-
-def _rule_outcomes(
-    rule: Rule, candidate: Candidate, changes: Changes, mine: Sequence[Change]
-) -> Iterable[DeclaredOutcome]:
-    for path in changes.lost:
-        if matches(path, rule.paths):
-            yield DeclaredOutcome(
-                "lost",
-                Outcome.FAIL,
-                f"lost by merge: the source added {path}, the result lacks it",
-                rule.name,
-                path,
-                f"lakeFS drops an added object when {candidate.destination} deleted one of the same content; "
-                "upload it again with other metadata",
-            )
-    for pattern in rule.required:
-        if not any(matches(path, (pattern,)) for path in changes.result):
-            yield DeclaredOutcome(
-                "required",
-                Outcome.FAIL,
-                f"{pattern} is required, and no object matches it",
-                rule.name,
-                pattern,
-            )
-    removed = gone(rule, mine, changes.result)
-    if removed and rule.on_delete != "pass":
-        yield DeclaredOutcome(
-            "deleted",
-            _CONSEQUENCE[rule.on_delete],
-            f"only deletions: {_counted(len(removed), 'object')} would go, the first is {removed[0]}",
-            rule.name,
-            removed[0],
-            "set `on_delete: pass` on the rule where deletions are meant to happen",
-        )
-
-
-def _linked_outcome(rule: Rule, target: str) -> DeclaredOutcome:
-    return DeclaredOutcome(
-        "linked",
-        Outcome.FAIL,
-        "lies outside the repository's own data, so it can change after it was judged",
-        rule.name,
-        target,
-        "upload or import a copy, or set `linked: allow` on the rule",
-    )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

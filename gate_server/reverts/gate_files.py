@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gate_server.lakefs.objects import read_object
 from gate_server.model import Commit, KeptPath, ObjectIdentity
-from gate_server.policy.plan import CANARY_PREFIX
+from gate_server.policy.declared import CANARY_PREFIX
 from gate_server.reverts.context import RevertContext
 
 ACTIONS = "_lakefs_actions/gate_"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from gate_server.errors import CouldNotTell, LakeFSError
 from gate_server.lakefs.branches import Branches
 from gate_server.model import Commit
-from gate_server.policy.plan import CANARY_PREFIX, CANARY_REFUSED
+from gate_server.policy.declared import CANARY_PREFIX, CANARY_REFUSED
 from gate_server.setup.explain import refused_merge, run_output
 from gate_server.setup.gate_files import guards_in_force
 from gate_server.setup.temporary import temporary_branch

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from gate_server.errors import LakeFSError
 from gate_server.lakefs.branches import Branches
-from gate_server.policy.plan import CANARY_REFUSED
+from gate_server.policy.declared import CANARY_REFUSED
 from gate_server.setup.doctor.finding import Finding, Ground, Place, fine, found, nothing, unseen
 from gate_server.setup.doctor.of_branch import Head, only_where_tried
 from gate_server.setup.explain import Cause, cause_of, last_line, run_output
