@@ -33,7 +33,8 @@ from gate_server.engine.run import Unanswered
 from gate_server.engine.states import LINES, UNEXPECTED_ROWS, KnownLines, State, States, key_of
 from gate_server.model import Format, Result
 
-# How many different values are kept of the objects of one dataset, and of one of them: 64 MB, and 1 MB.
+# How many different values are kept of the objects of one dataset, and of one of them: 64 MB, and 1 MB. All
+# expectations share them, as each value takes time as well (some 2 us, one at a time).
 MOST_VALUES, MOST_VALUES_OF_ONE = 1 << 22, 1 << 16
 # Of JSON lines an object may leave out what is null in it: only all of them together have a schema.
 FORMATS = frozenset({"csv", "tsv", "parquet", "orc", "arrow"})
@@ -272,7 +273,9 @@ def _stated(compiled: Compilation) -> list[Part]:
 
 def _facts_of(parts: Sequence[Part], scan: Scan, most_values: int) -> tuple[dict[int, Facts | None], Located]:
     """Return the facts of each part by its number, None where there are too many different values."""
-    asking = {_with_digests(part, most_values): part.asked.number for part in parts}
+    sharing = sum(1 for part in parts if part.compiled.different)
+    most_of_one = most_values // max(sharing, 1)
+    asking = {_with_digests(part, most_of_one): part.asked.number for part in parts}
     found, located = passing.find(list(asking), scan)
     return {number: _told(part, found.get(part), located) for part, number in asking.items()}, located
 

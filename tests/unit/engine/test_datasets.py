@@ -195,6 +195,22 @@ def test_too_many_different_values_are_counted_by_reading_them(
     assert told(again.results) == told(found.results)
 
 
+def test_expectations_share_how_many_different_values_are_kept(
+    make_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "MOST_VALUES_OF_ONE", 2)
+    of_qty = {
+        "type": "expect_column_unique_value_count_to_be_between",
+        "kwargs": {"column": "qty", "max_value": 9},
+    }
+    for asks, read in (((UNIQUE,), 0), ((UNIQUE, of_qty), 3)):
+        store, kept = three(), Kept()
+        judged(make_suite, store, *asks, kept=kept)
+        again = judged(make_suite, store, *asks, kept=Kept(kept.made))
+        assert again.objects_read == read
+        assert told(again.results) == told(judged(make_suite, store, *asks, kept=None).results)
+
+
 def test_an_object_that_moves_comes_goes_or_shrinks_to_nothing(make_suite: Any) -> None:
     store, kept = three(), Kept()
     asks = (NOT_NULL, UNIQUE, MEAN, ROWS)
