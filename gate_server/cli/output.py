@@ -24,7 +24,8 @@ console = Console(highlight=False, soft_wrap=True)
 def busy(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
     """Show on a terminal that something takes its time; give what changes the words. Nothing in a pipe."""
     watching = Console(stderr=True, highlight=False)
-    if quiet or not watching.is_terminal:
+    # FORCE_COLOR, as CI and Jupyter set it, makes rich take a pipe for a terminal.
+    if quiet or not (watching.is_terminal and watching.file.isatty()):
         yield lambda _: None
         return
     with watching.status(shown(what)) as status:
