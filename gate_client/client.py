@@ -11,7 +11,15 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
-from gate_client import audit_calls, calls, lease_calls, reapply_calls, revert_calls, waiver_calls
+from gate_client import (
+    audit_calls,
+    calls,
+    lease_calls,
+    notice_calls,
+    reapply_calls,
+    revert_calls,
+    waiver_calls,
+)
 from gate_client.exchange import Came, Connection, Flow, Pause, Request
 
 P = ParamSpec("P")
@@ -94,6 +102,7 @@ class GateClient(Connection):
     waive = _waiting(waiver_calls.waive)
     list_waivers = _waiting(waiver_calls.list_waivers)
     end_waiver = _waiting(waiver_calls.end_waiver)
+    list_notices = _waiting(notice_calls.list_notices)
     health = _waiting(calls.health)
     readiness = _waiting(calls.readiness)
 
@@ -186,6 +195,7 @@ class AsyncGateClient(Connection):
     waive = _awaiting(waiver_calls.waive)
     list_waivers = _awaiting(waiver_calls.list_waivers)
     end_waiver = _awaiting(waiver_calls.end_waiver)
+    list_notices = _awaiting(notice_calls.list_notices)
     health = _awaiting(calls.health)
     readiness = _awaiting(calls.readiness)
 

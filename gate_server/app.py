@@ -26,6 +26,7 @@ from gate_server.api.hooks import hooks
 from gate_server.api.installations import installations
 from gate_server.api.leases import leases
 from gate_server.api.metrics import metrics as read_metrics
+from gate_server.api.notices import notices
 from gate_server.api.policy import policy as policy_room
 from gate_server.api.reapplications import reapplications
 from gate_server.api.reverts import reverts
@@ -174,6 +175,7 @@ def create_app(services: Services) -> Flask:
         installations,
         tokens,
         waivers,
+        notices,
         policy_room,
         health,
         read_metrics,

@@ -27,15 +27,18 @@ from gate_server.checks.watching import Watcher
 from gate_server.errors import GateError
 from gate_server.lakefs.connect import connect
 from gate_server.model import Policy
+from gate_server.notices.gathering import Gatherer
+from gate_server.notices.sending import Sender
+from gate_server.notices.targets import read_targets
 from gate_server.parts import make_judge, make_known_policies, make_revert_context, write_digest
 from gate_server.policy.document import PolicyErrors
 from gate_server.reverts.context import RevertContext
 from gate_server.reverts.left_branches import delete_left_branches
 from gate_server.reverts.sweep import sweep
-from gate_server.settings import Settings, read_settings
+from gate_server.settings import Settings, read_settings, secret
 from gate_server.store.duties import AUDIT
 from gate_server.store.pruning import prune
-from gate_server.store.store import open_store
+from gate_server.store.store import Store, open_store
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.logs import set_up_logs
 from gate_server.workers.duties import Duty
@@ -53,6 +56,7 @@ LEFT_BRANCHES_EVERY_S = 3600.0
 POLICIES_EVERY_S = 0.25
 HEAD_EVERY_S = 60.0
 AUDIT_ASKED_S = 1.0  # events come by the thousand; they make one look in so long
+NOTICES_EVERY_S = 1.0
 # Not `-m`: each child of the forkserver imports the main module again, which would cost a check 0.7 s.
 _START = "import sys; from gate_server.processes import main; sys.exit(main(sys.argv[1:]))"
 NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
@@ -89,6 +93,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         by_policy.append(Duty("ahead", LooksAhead(lakefs, store, active), settings.ahead_every_s))
         by_policy.append(Duty("watch", watcher, settings.watch_every_s))
         by_policy.append(Duty(AUDIT, follows, settings.audit_every_s, asked_s=AUDIT_ASKED_S))
+        by_policy += notice_duties(settings, store, active)
     worker = Worker(
         store,
         make_judge(lakefs, store, policies, runner).judge,
@@ -111,6 +116,28 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
     worker.run()
     traces.send_what_is_left()
     return 0
+
+
+def notice_duties(settings: Settings, store: Store, active: Callable[[], Policy]) -> list[Duty]:
+    """Return what fills the outbox, and what empties it: a duty for each target, so that none waits."""
+    targets = read_targets(secret(settings.notice_targets))
+    gatherer = Gatherer(
+        store,
+        active,
+        targets,
+        public_url=settings.public_url,
+        quiet_s=settings.notice_quiet_s,
+        waiver_days=settings.notice_waiver_days,
+    )
+    limits = {"timeout_s": settings.notice_timeout_s, "give_up_s": settings.notice_give_up_s}
+    senders = [
+        (f"notices to {name}", Sender(store.notices, name, addresses, **limits))
+        for name, addresses in targets.items()
+    ]
+    return [
+        Duty("notices", gatherer, NOTICES_EVERY_S, is_wanted=gatherer.is_wanted),
+        *(Duty(name, sender, NOTICES_EVERY_S, is_wanted=sender.is_wanted) for name, sender in senders),
+    ]
 
 
 def _delete_left(reverts: RevertContext) -> None:

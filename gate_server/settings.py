@@ -99,6 +99,16 @@ class Settings(BaseSettings):
         read again: copies of the data, for the gate's user alone. 0 keeps nothing.
     waiver_days
         The farthest end of a waiver that is made now.
+    notice_targets
+        Where notices may go: lines of ``NAME ADDRESS`` in apprise's form. Addresses hold passwords.
+    notice_quiet_s
+        How long after a notice the next one about the same thing comes at the earliest, seconds.
+    notice_timeout_s
+        How long sending one notice may take; then it is tried again later.
+    notice_give_up_s
+        How old a notice gets for which there is another attempt, seconds.
+    notice_waiver_days
+        How long before its end a waiver is told of.
     revert_keep
         Paths or patterns, separated by commas, that every revert leaves as they are.
     keep_days, keep_checks, keep_evaluations
@@ -140,6 +150,11 @@ class Settings(BaseSettings):
     watch_every_s: Annotated[float, Field(gt=0)] = 10.0
     cache_bytes: Annotated[int, Field(ge=0)] = 0
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
+    notice_targets: SecretStr | None = None
+    notice_quiet_s: Annotated[float, Field(ge=0)] = 300.0
+    notice_timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+    notice_give_up_s: Annotated[float, Field(gt=0)] = 86_400.0
+    notice_waiver_days: Annotated[float, Field(gt=0, le=366)] = 3.0
     revert_keep: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
     keep_days: Annotated[float, Field(gt=0)] = 90.0
     keep_checks: Annotated[int, Field(gt=0)] = 50_000

@@ -56,6 +56,7 @@ def of_the_database(store: Store) -> Iterator[Metric]:
         workers = store.workers.alive()
         entries = store.ledger.head().number
         followed = store.followed.listed()
+        outbox = store.notices.outbox()
     except SQLAlchemyError:
         log.exception("the database failed")
         yield GaugeMetricFamily("gate_database_up", "Whether the database answers.", 0)
@@ -89,4 +90,9 @@ def of_the_database(store: Store) -> Iterator[Metric]:
         for seen in followed:
             gauge.add_metric([seen.repository, seen.branch], float(getattr(seen, name)))
         yield gauge
+    yield GaugeMetricFamily("gate_notices_waiting", "Notices that wait to be sent.", outbox.waiting)
+    yield GaugeMetricFamily(
+        "gate_notices_oldest_seconds", "For how long the oldest waiting notice is due.", outbox.oldest_s
+    )
+    yield GaugeMetricFamily("gate_notices_given_up", "Notices that nobody took.", outbox.given_up)
     yield GaugeMetricFamily("gate_ledger_entries", "Entries of the ledger; never fewer.", entries)

@@ -110,5 +110,8 @@ class RepositoryPolicies:
             return PolicyErrors(
                 [f"{path}:{policy.ahead.line}: `ahead:` is the operator's, whose gate it works"]
             )
+        if policy.notices:
+            line = policy.notices[0].line
+            return PolicyErrors([f"{path}:{line}: `notices:` is the operator's, whose targets they are"])
         keep_policy(self._policies, policy)
         return policy

@@ -36,6 +36,7 @@ COMMANDS = {
     "audit": ("audit", "Say of each commit of a branch who vouches for it; verify the record."),
     "waive": ("waive", "Answer for bad data until an end: it merges with a warning."),
     "waivers": ("waivers", "List and end waivers."),
+    "notices": ("notices", "Try a target of notices, list who was told what."),
     "install": ("install", "Put the gate before a branch of a repository."),
     "doctor": ("doctor", "Say what is wrong with a set-up, and what mends it."),
     "policy": ("policy", "Show or reload the policy of a running gate."),

@@ -14,7 +14,8 @@ from gate_server.cli.ports import is_loopback, usable_port
 from gate_server.errors import ConfigError, GateError
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.connect import connect
-from gate_server.model import Role
+from gate_server.model import Policy, Role
+from gate_server.notices.targets import read_targets
 from gate_server.parts import read_policy
 from gate_server.processes import serve
 from gate_server.settings import Settings, read_settings, secret
@@ -50,6 +51,7 @@ def command(host: str, port: int) -> int:
     _check_tls(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     policy = read_policy(settings.policy, settings.policy_in_repository)
+    _check_targets(settings, policy)
     store = open_store(settings.database)
     keep_policy(store.policies, policy, again=True)
     made = _tokens(settings, store, host)
@@ -66,6 +68,18 @@ def _check_tls(settings: Settings) -> None:
     files = settings.tls_cert, settings.tls_key
     if any(files) and not all(file is not None and file.is_file() for file in files):
         raise ConfigError("GATE_TLS_CERT and GATE_TLS_KEY must both be files", "PEM, as gunicorn reads them")
+
+
+def _check_targets(settings: Settings, policy: Policy) -> None:
+    """Look whether all that the policy tells has an address; what a reload brings is given up and listed."""
+    targets = read_targets(secret(settings.notice_targets))
+    for route in policy.notices:
+        for name in route.to:
+            if name not in targets:
+                raise ConfigError(
+                    f"{policy.path}:{route.line}: notices: there is no target {name}",
+                    f"give it an address in GATE_NOTICE_TARGETS: a line `{name} ADDRESS`",
+                )
 
 
 def _tokens(settings: Settings, store: Store, host: str) -> dict[str, str]:

@@ -44,6 +44,7 @@ NEEDS: Mapping[str, Role] = {
     "waivers.waive": Role.ADMIN,
     "waivers.list_waivers": Role.READER,
     "waivers.end": Role.ADMIN,
+    "notices.list_notices": Role.READER,
     "web.home": Role.READER,
     "web.history_page": Role.READER,
     "web.policy_page": Role.READER,

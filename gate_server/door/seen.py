@@ -10,6 +10,7 @@ from gate_server.door.context import services
 from gate_server.door.security import principal, sees
 from gate_server.errors import NotFound
 from gate_server.model import Check, MadeWaiver, Revert
+from gate_server.model.notices import Notice
 from gate_server.reports.kept import CONTENT_TYPES, Form, file_name, kept_report, no_verdict_yet
 from gate_server.store.history import Wanted
 
@@ -107,4 +108,14 @@ def seen_waivers(limit: int, repository: str = "") -> list[MadeWaiver]:
         limit,
         lambda size: services().store.waivers.listed(repository=repository, limit=size),
         lambda waiver: (waiver.repository, waiver.branch),
+    )
+
+
+def seen_notices(limit: int, repository: str = "") -> list[Notice]:
+    """Return the newest notices that they may see."""
+    return newest_within(
+        principal().scope,
+        limit,
+        lambda size: services().store.notices.listed(repository=repository, limit=size),
+        lambda notice: (notice.repository, notice.branch),
     )

@@ -144,7 +144,8 @@ class Rule:
     the target's own), ``reference_ref`` the branch, tag or commit that it is read from (empty: the
     destination), ``on_new`` what it means that nothing is there. ``runs``: who reads the data, the gate's own
     workers or one elsewhere, which is lent the task. ``mask``: patterns of columns whose values are hidden
-    from who looks at rows. ``line`` is the rule's line in the policy.
+    from who looks at rows. ``owner`` is whose the data is: notices may go by it. ``line`` is the rule's line
+    in the policy.
     """
 
     __pydantic_config__ = STRICT
@@ -171,6 +172,7 @@ class Rule:
     hidden: Literal["judge", "skip"] = "judge"
     runs: Place = "here"
     mask: tuple[str, ...] = ()
+    owner: str = ""
     limits: Limits = field(default_factory=Limits)
     line: int = 0
 
@@ -283,6 +285,34 @@ class Watch:
         return int(self.every[:-1]) * _SECONDS[self.every[-1]] if self.every else None
 
 
+Occasion = Literal["fail", "error", "unverified", "revert", "held_back", "watch", "waiver"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Who is told of what.
+
+    Parameters
+    ----------
+    to
+        Names of targets; their addresses are secrets of the gate's settings.
+    on
+        On which occasions; all of them where there are none.
+    rules, owners
+        Patterns; what concerns no such rule, or none of theirs, is not told. Empty: whatever it concerns.
+    """
+
+    __pydantic_config__ = STRICT
+
+    to: Annotated[tuple[Name, ...], Field(min_length=1)]
+    on: tuple[Occasion, ...] = ()
+    rules: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("**",)
+    line: int = 0
+
+
 @dataclass(frozen=True)
 class Suite:
     """A suite as its file says it: Great Expectations' JSON. ``lines`` are those of its expectations."""
@@ -330,6 +360,7 @@ class Policy:
     ahead: Ahead | None = None
     watch: tuple[Watch, ...] = ()
     on_unverified_fail: Literal["alert", "revert"] = "alert"
+    notices: tuple[Route, ...] = ()
     path: str = ""
     in_repository: str = ""
     digest: str = ""

@@ -15,6 +15,7 @@ ADDED_LATER: Mapping[str, Any] = {
     "reference_ref": "",
     "require": None,
     "mask": [],
+    "owner": "",
 }
 
 
@@ -30,6 +31,7 @@ def policy_digest(policy: Policy) -> str:
     later = [dump(replace(policy.ahead, line=0))] if policy.ahead else []
     watch = [[dump(replace(item, line=0)) for item in policy.watch]] if policy.watch else []
     audit = [policy.on_unverified_fail] if policy.on_unverified_fail != "alert" else []
+    told = [["notices", *(dump(replace(item, line=0)) for item in policy.notices)]] if policy.notices else []
     says = (
         rules,
         suites,
@@ -40,5 +42,6 @@ def policy_digest(policy: Policy) -> str:
         *later,
         *watch,
         *audit,
+        *told,
     )
     return digest("policy-2", *says)

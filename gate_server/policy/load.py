@@ -15,6 +15,7 @@ from gate_server.model import (
     Format,
     Policy,
     Require,
+    Route,
     Rule,
     Suite,
     Waiver,
@@ -26,6 +27,7 @@ from gate_server.policy.digests import policy_digest
 from gate_server.policy.document import PolicyErrors, line_of, parse
 from gate_server.policy.globs import is_pattern
 from gate_server.policy.nodes import build, unknown
+from gate_server.policy.routes import wrong_routes
 from gate_server.policy.watches import wrong_watches
 
 Read = Callable[[str], bytes]
@@ -40,6 +42,7 @@ TOP_LEVEL = (
     "waivers",
     "watch",
     "ahead",
+    "notices",
     "defaults",
 )
 MAY_DEFAULT = (
@@ -53,6 +56,7 @@ MAY_DEFAULT = (
     "linked",
     "hidden",
     "runs",
+    "owner",
     "limits",
 )
 
@@ -101,7 +105,17 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         for index, node in enumerate(_items(document, "watch"))
         if (item := build(Watch, name, node, line_of(document["watch"], index), f"watch[{index}]", findings))
     ]
+    notices = [
+        route
+        for index, node in enumerate(_items(document, "notices"))
+        if (
+            route := build(
+                Route, name, node, line_of(document["notices"], index), f"notices[{index}]", findings
+            )
+        )
+    ]
     _check_names(name, rules, waivers, findings)
+    findings += wrong_routes(name, notices, rules, are_all=not in_repository)
     ahead = _ahead(name, document, findings)
     findings += wrong_watches(name, watch, rules)
     suites = _suites(name, rules, read, read_suite, findings)
@@ -121,6 +135,7 @@ def load_policy(name: str, read: Read, read_suite: ReadSuite, *, in_repository: 
         ahead=ahead,
         watch=tuple(watch),
         on_unverified_fail=document.get("on_unverified_fail", "alert"),
+        notices=tuple(notices),
         path=name,
         in_repository=in_repository,
     )
@@ -178,7 +193,7 @@ def _check_top(name: str, document: CommentedMap, findings: list[str]) -> None:
     ):
         if key in document and document[key] not in choices:
             findings.append(f"{name}:{line_of(document, key)}: {key}: one of {', '.join(choices)} is needed")
-    for key in ("rules", "waivers", "watch"):
+    for key in ("rules", "waivers", "watch", "notices"):
         if key in document and not isinstance(document[key], CommentedSeq):
             findings.append(f"{name}:{line_of(document, key)}: {key}: a list is needed")
     if "rules" not in document:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from gate_server.model import Format, Limits, Require, Watch, load
+from gate_server.model import Format, Limits, Require, Route, Watch, load
 from gate_server.policy.document import line_of, plain
 
 NESTED: Mapping[str, type] = {"format": Format, "limits": Limits, "require": Require}
@@ -42,8 +42,9 @@ def build(
         findings.append(f"{name}:{line_of(node, 'line')}: {where}: {unknown('line', known)}")
         return None
     data = {**(defaults or {}), **plain(node)}
-    lists = ("repositories", "branches", "paths", "required", "into", *(("rules",) if kind is Watch else ()))
-    for key in lists:
+    lists = ("repositories", "branches", "paths", "required", "into", "to", "on", "owners")
+    rules = ("rules",) if kind in (Watch, Route) else ()
+    for key in (*lists, *rules):
         if isinstance(data.get(key), str):
             data[key] = [data[key]]
     try:

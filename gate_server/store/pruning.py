@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Engine, Table, and_, delete, exists, or_, select
 
-from gate_server.store.tables import asks, checks, dataset_states, evaluations, rule_outcomes
+from gate_server.store.tables import asks, checks, dataset_states, evaluations, notices, rule_outcomes
 from gate_server.store.times import database_time
 
 BATCH = 500
@@ -24,10 +24,11 @@ class Pruned:
     asks: int
     evaluations: int
     states: int
+    notices: int
 
 
 def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: int) -> Pruned:
-    """Delete done checks, evaluations, states of datasets, and asks that were no merge, by age and count.
+    """Delete what is old or too many: done checks, evaluations, states, notices, asks that were no merge.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def prune(engine: Engine, *, keep_s: float, most_checks: int, most_evaluations: 
         asks=_delete(engine, asks, and_(asks.c.kind != "hook", asks.c.created_at < since)),
         evaluations=_delete(engine, evaluations, old_evaluation),
         states=_delete(engine, dataset_states, dataset_states.c.created_at < since),
+        notices=_delete(engine, notices, notices.c.ended_at < since),
     )
 
 

@@ -14,6 +14,7 @@ from gate_server.store.followed import Followed
 from gate_server.store.history import History
 from gate_server.store.ledger import Ledger
 from gate_server.store.lent import Lent
+from gate_server.store.notices import Notices
 from gate_server.store.policies import Policies
 from gate_server.store.records import Asks, Evaluations, Installations
 from gate_server.store.reverts import Reverts
@@ -46,6 +47,7 @@ class Store:
     ledger: Ledger
     history: History
     followed: Followed
+    notices: Notices
 
 
 def open_store(database_url: str) -> Store:
@@ -79,4 +81,5 @@ def open_store(database_url: str) -> Store:
         Ledger(engine),
         History(engine),
         Followed(engine),
+        Notices(engine),
     )

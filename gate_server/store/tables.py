@@ -313,3 +313,33 @@ followed = Table(
     ),  # the newest head at which nothing was outstanding, or empty
     Column("looked_at", Time, nullable=False),
 )
+
+notices = Table(
+    "notices",  # what is to be told to whom: the outbox
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("target", String(100), nullable=False),
+    Column("occasion", String(16), nullable=False),
+    Column("repository", NAME, nullable=False),
+    Column("branch", NAME, nullable=False),
+    Column("topic", ID, nullable=False),  # digest of what it is about; of one, only changes are told
+    Column("about", ID, nullable=False),  # digest of what is told of it
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("tone", String(16), nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, sending, sent, given_up
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text, nullable=False),  # why the last attempt failed
+    Column("created_at", Time, nullable=False),
+    Column("due_at", Time, nullable=False),
+    Column("ended_at", Time),
+    Index("ix_notices_queue", "state", "target", "due_at"),
+    Index("ix_notices_topic", "topic", "target", "created_at"),
+)
+
+ledger_readers = Table(
+    "ledger_readers",  # up to which entry of the ledger somebody has read
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("number", Integer, nullable=False),
+)

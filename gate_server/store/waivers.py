@@ -86,6 +86,13 @@ class Waivers:
         with reading(self._engine) as connection:
             return [_waiver(row) for row in connection.execute(query)]
 
+    def ending(self, until: datetime) -> list[MadeWaiver]:
+        """Return the waivers that hold now, and no more after `until`."""
+        holds = (waivers.c.ended_at.is_(None), waivers.c.expires > now(), waivers.c.expires <= until)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(*_COLUMNS).where(*holds).order_by(waivers.c.expires))
+            return [_waiver(row) for row in rows]
+
     def get(self, waiver_id: str) -> MadeWaiver | None:
         """Return a waiver, None when there is none of that id."""
         with reading(self._engine) as connection:

@@ -31,6 +31,8 @@ class Duty:
         Whether one worker does it for all; else each does its own.
     asked_s
         How often is looked whether somebody asked for it sooner, seconds; None where nobody does.
+    is_wanted
+        A look that costs no write, before the duty is taken; without one it is done whenever it is due.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Duty:
     every_s: float
     shared: bool = True
     asked_s: float | None = None
+    is_wanted: Callable[[], bool] | None = None
 
     @property
     def pause_s(self) -> float:
@@ -80,6 +83,8 @@ class Rounds:
 
     def _once(self) -> None:
         duty = self._duty
+        if duty.is_wanted is not None and not duty.is_wanted():
+            return
         if not duty.shared:
             duty.call()
             return

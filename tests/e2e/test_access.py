@@ -64,6 +64,7 @@ READS = {
     "GET /api/v1/policy",
     "GET /api/v1/audits",
     "GET /api/v1/waivers",
+    "GET /api/v1/notices",
     "GET /metrics",
 }
 REVERT_PAGES = {

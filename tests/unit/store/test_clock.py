@@ -39,6 +39,7 @@ ALLOWED = {
     "cli/waive.py": "such as 14d from now",
     "reverts/apply.py": "when a temporary branch was made, in its name",
     "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
+    "setup/doctor/of_lakefs.py": "how far lakeFS's clock is off",
     "setup/history.py": "expiry of waivers",
     "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",
@@ -47,6 +48,9 @@ ALLOWED = {
     "store/tokens.py": "when a token was revoked",
     "store/waivers.py": "expiry of waivers; when one was made or ended",
     "telemetry/traces.py": "spans",
+    "web/checks.py": "for how long a check runs; until when a waiver may be",
+    "web/history.py": "which days are shown",
+    "web/policies.py": "which waivers hold",
     "workers/child.py": "spans",
     "workers/runner.py": "spans",
 }
