@@ -1,7 +1,8 @@
 """The process that sends: apprise is imported here alone, and it can be ended while an address hangs.
 
 It reads a line with the addresses and says that it is ready; each further line is a notice, and is answered.
-No secret is in its arguments or environment, and nothing that apprise says leaves it. It ends with its parent.
+No secret is in its arguments or environment, and nothing that apprise says leaves it. It ends with its
+parent.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ ALLOWED = {
     "checks/watching.py": "expiry of waivers",
     "cli/env.py": "what is said of an environment's end",
     "cli/waive.py": "such as 14d from now",
+    "cli/notices.py": "when a target was tried",
+    "notices/gathering.py": "expiry of waivers",
     "reverts/apply.py": "when a temporary branch was made, in its name",
     "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
     "setup/doctor/of_lakefs.py": "how far lakeFS's clock is off",

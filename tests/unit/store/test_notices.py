@@ -8,6 +8,7 @@ from sqlalchemy import insert, update
 
 from gate_server.model.notices import Message
 from gate_server.store.notices import Notices
+from gate_server.store.pruning import prune
 from gate_server.store.store import Store
 from gate_server.store.tables import notices
 from gate_server.store.times import database_time
@@ -102,6 +103,13 @@ def test_it_is_tried_until_it_is_too_old(store: Store) -> None:
     outbox = store.notices.outbox()
     assert (outbox.waiting, outbox.given_up) == (0, 1)
     assert store.notices.listed()[0].reason == "answered 500"
+
+
+def test_what_is_over_is_pruned_and_what_waits_is_not(store: Store) -> None:
+    put(store, BAD, replace(BAD, topic="another", wait_s=60.0))
+    deliver(store)
+    prune(store.engine, keep_s=-1.0, most_checks=1, most_evaluations=1)
+    assert [notice.topic for notice in store.notices.listed()] == ["another"]
 
 
 def test_what_was_claimed_and_not_tried_is_as_before(store: Store) -> None:

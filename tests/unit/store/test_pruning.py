@@ -54,7 +54,7 @@ def left(store: Store) -> set[str]:
 
 def test_what_is_old_goes_with_its_asks(store: Store) -> None:
     old, young = a_check(store, age_days=31), a_check(store, age_days=29)
-    assert pruned(store) == Pruned(1, 1, 0, 0)
+    assert pruned(store) == Pruned(1, 1, 0, 0, 0)
     assert left(store) == {young}
     assert store.asks.of_check(old) == []
     assert len(store.asks.of_check(young)) == 1
@@ -62,7 +62,7 @@ def test_what_is_old_goes_with_its_asks(store: Store) -> None:
 
 def test_what_a_hook_was_answered_stays_for_good(store: Store) -> None:
     old = a_check(store, age_days=400, asked_by="hook")
-    assert pruned(store) == Pruned(1, 0, 0, 0)
+    assert pruned(store) == Pruned(1, 0, 0, 0, 0)
     (ask,) = store.asks.of_check(old)
     assert (ask.check_id, ask.outcome, ask.summary, ask.status) == (old, "PASS", "it passed", 200)
 
@@ -71,7 +71,7 @@ def test_a_check_that_answered_a_hook_lately_stays_whatever_its_age_and_their_nu
     needed = {a_check(store, age_days=400, asked_by="hook", ask_age_days=1) for _ in range(2)}
     newest = a_check(store, age_days=1)
     a_check(store, age_days=2)
-    assert pruned(store, most_checks=1) == Pruned(1, 0, 0, 0)
+    assert pruned(store, most_checks=1) == Pruned(1, 0, 0, 0, 0)
     assert left(store) == {*needed, newest}
 
 
@@ -79,7 +79,7 @@ def test_beyond_the_number_the_oldest_go(store: Store) -> None:
     made = [a_check(store, age_days=days) for days in (4, 3, 2, 1)]
     assert pruned(store, most_checks=2).checks == 2
     assert left(store) == set(made[2:])
-    assert pruned(store, most_checks=2) == Pruned(0, 0, 0, 0)
+    assert pruned(store, most_checks=2) == Pruned(0, 0, 0, 0, 0)
 
 
 def test_what_is_not_done_stays(store: Store) -> None:
@@ -88,7 +88,7 @@ def test_what_is_not_done_stays(store: Store) -> None:
         with store.engine.begin() as connection:
             row = update(checks).where(checks.c.id == made.id)
             connection.execute(row.values(created_at=days_ago(400), state=state))
-    assert pruned(store, most_checks=1) == Pruned(0, 0, 0, 0)
+    assert pruned(store, most_checks=1) == Pruned(0, 0, 0, 0, 0)
     assert len(left(store)) == 2
 
 
