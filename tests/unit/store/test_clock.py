@@ -52,6 +52,7 @@ ALLOWED = {
     "telemetry/traces.py": "spans",
     "web/checks.py": "for how long a check runs; until when a waiver may be",
     "web/history.py": "which days are shown",
+    "web/now.py": "for how long a check runs; until when a waiver may be",
     "web/policies.py": "which waivers hold",
     "workers/child.py": "spans",
     "workers/runner.py": "spans",
