@@ -109,6 +109,8 @@ def judge(
     filled = [data for data in objects if data.size_bytes]
     if fmt.type not in FORMATS or len(filled) < 2:
         raise NotPlain("it is no dataset of objects that can be read by themselves")
+    if sum(data.size_bytes for data in filled) > allowance.limits.size_bytes:
+        raise NotPlain("a limit of the data")
     reading = _Reading(asked, fmt, min(MOST_VALUES_OF_ONE, MOST_VALUES // len(filled)))
     before = _known(kept.known)
     keys = [key_of(data) for data in filled]
@@ -125,7 +127,7 @@ def judge(
     if made:
         kept.made = states.dump(States(schema, {key: found[key] for key in keys}))
     own = [found[key] for key in keys]
-    _check_limits(filled, own, allowance)
+    _check_limits(own, allowance)
     return _judged(reading.compiled(schema), schema, filled, own, known=len(filled) - len(missing))
 
 
@@ -136,11 +138,10 @@ def _known(content: bytes) -> States:
         return States()
 
 
-def _check_limits(objects: Sequence[DataObject], own: Sequence[State], allowance: Allowance) -> None:
+def _check_limits(own: Sequence[State], allowance: Allowance) -> None:
     limits = allowance.limits
     if (
-        sum(data.size_bytes for data in objects) > limits.size_bytes
-        or sum(state.rows for state in own) > limits.rows
+        sum(state.rows for state in own) > limits.rows
         or sum(state.decompressed_bytes for state in own) > limits.decompressed_bytes
     ):
         raise NotPlain("a limit of the data")

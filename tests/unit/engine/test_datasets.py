@@ -270,6 +270,16 @@ def test_limits_are_those_of_all_objects(make_suite: Any, name: str, most: int) 
     assert (found.status, found.problem and found.problem.code) == ("limit_of_data", name)
 
 
+def test_what_is_too_large_together_is_not_read_first(make_suite: Any) -> None:
+    reads = []
+    for kept in (None, Kept()):
+        store = three()
+        found = evaluate(make_suite(NOT_NULL), store.objects(), CSV, {}, Limits(size_bytes=40), kept=kept)
+        assert found.status == "limit_of_data"
+        reads.append(store.opened)
+    assert reads[0] == reads[1]
+
+
 def test_nothing_is_kept_of_an_object_that_nothing_stands_for(make_suite: Any) -> None:
     store, kept = three(), Kept()
     objects = [replace(one, identity="" if "2" in one.path else one.identity) for one in store.objects()]
