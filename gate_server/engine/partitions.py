@@ -70,13 +70,22 @@ def _of_path(path: str) -> dict[str, str | None]:
     for folder in path.split("/")[:-1]:
         written, sign, value = folder.partition("=")
         if sign and written:
-            name = unquote(written)
+            name = _decoded(written, path)
             if name in found:
                 raise ReadFailure(
                     "unreadable", "partitions", f"{quoted(name)} stands twice in its path", path=path
                 )
-            found[name] = None if value == NULL else unquote(value)
+            found[name] = None if value == NULL else _decoded(value, path)
     return found
+
+
+def _decoded(text: str, path: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:  # two such names would become one
+        raise ReadFailure(
+            "unreadable", "partitions", "the name of one of its folders is no UTF-8", path=path
+        ) from error
 
 
 def _typed(name: str, values: pa.ChunkedArray, objects: Sequence[DataObject], fmt: Format) -> pa.ChunkedArray:

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from gate_server.model import EvaluationTask
 from gate_server.workers.child import Task, known_states, made_states
 
 MOST_BYTES = 100_000_000  # no more is kept of one dataset
+
+log = structlog.get_logger()
 
 
 class KeptStates(Protocol):
@@ -33,8 +37,12 @@ def keep_states(states: KeptStates, tasks: Sequence[Task], folder: Path) -> None
     """Keep what the child found of `tasks`, all of which it answered."""
     for number, task in enumerate(tasks):
         made = made_states(folder, number)
-        if made.is_file() and made.stat().st_size <= MOST_BYTES:
+        if not made.is_file():
+            continue
+        if (size_bytes := made.stat().st_size) <= MOST_BYTES:
             states.keep(_key(task), made.read_bytes())
+        else:
+            log.warning("a dataset's states are too large to be kept", size_bytes=size_bytes, most=MOST_BYTES)
 
 
 def _key(task: Task) -> str:

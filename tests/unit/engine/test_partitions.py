@@ -230,3 +230,14 @@ def test_a_folders_decimal_is_judged_as_any_decimal(make_suite: Any) -> None:
         for kept in (None, Kept()):
             found = evaluate(make_suite(asks), some, fmt, {}, Limits(), kept=kept)
             assert [one.success for one in found.results] == successes
+
+
+def test_names_that_are_no_text_are_not_taken_for_one_another(make_suite: Any) -> None:
+    content = written("parquet", TABLES["t/day=2026-11-19/shop=1/a.x"])
+    data = objects({f"t/day=%{byte}/a.parquet": content for byte in ("fe", "ff")})
+    found = evaluate(suite_of(make_suite), data, FORMATS["parquet"], {}, Limits(), kept=Kept())
+    assert found.problem
+    assert (found.status, found.problem.message) == (
+        "unreadable",
+        "the name of one of its folders is no UTF-8",
+    )
