@@ -22,6 +22,7 @@ from gate_server.engine.families import ORDERED
 from gate_server.engine.lint import lint
 from gate_server.engine.phrases import PHRASES
 from gate_server.model import Format, Limits, dump
+from gate_server.reports.great_expectations import ON_THE_WHOLE
 
 from .cases import CASES, ELSEWHERE, GOOD, THERE, TYPES
 
@@ -29,7 +30,8 @@ CSV = Format("csv", types=TYPES)
 
 
 def test_every_core_expectation_is_decided() -> None:
-    implemented = set(list_registered_expectation_implementations())
+    # Reports register one of their own, in the processes that make some.
+    implemented = set(list_registered_expectation_implementations()) - {ON_THE_WHOLE}
     assert implemented <= set(OFFERED) | set(NOT_OFFERED)
     assert set(OFFERED) <= implemented
     assert not set(OFFERED) & set(NOT_OFFERED)

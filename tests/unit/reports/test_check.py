@@ -252,7 +252,7 @@ def test_an_error_that_is_let_through_is_called_unverified() -> None:
 def test_a_list_never_calls_a_check_without_verdict_passed() -> None:
     check = a_check(ANSWERED)
     assert check_row(check).word == "ERROR"
-    assert check_row(replace(check, verdict=the_verdict(check))).word == "FAIL"
+    assert check_row(replace(check, outcome="FAIL", verdict=the_verdict(check))).word == "FAIL"
 
 
 def test_a_declared_outcome_stands_for_itself() -> None:
