@@ -17,6 +17,7 @@ from gate_server.settings import read_settings
 from gate_server.setup.doctor import Finding, Ground, Place, diagnose
 from gate_server.setup.doctor.finding import counted, exit_code
 from gate_server.setup.doctor.of_lakefs import FIRST_ANSWER_S
+from gate_server.telemetry.logs import set_up_logs
 from gate_server.workers.child import LintTask
 from gate_server.workers.runner import Runner
 
@@ -44,6 +45,7 @@ def command(uris: tuple[LakeFSURI, ...], read_only: bool, as_json: bool) -> int:
     something could not be looked at.
     """
     settings = read_settings()
+    set_up_logs("debug" if settings.log_level == "debug" else "error")
     ground = Ground(
         settings,
         lambda timeout_s: connect(timeout_s=timeout_s),

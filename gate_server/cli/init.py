@@ -27,6 +27,7 @@ from gate_server.settings import read_settings
 from gate_server.setup.found import Found, find_tables, guess_format
 from gate_server.setup.history import History, only
 from gate_server.setup.sources import find_objects
+from gate_server.telemetry.logs import set_up_logs
 from gate_server.workers.child import DraftTask
 from gate_server.workers.runner import Runner
 
@@ -72,6 +73,7 @@ def command(uri: LakeFSURI | None, data: str, on_failure: str | None, folder: Pa
         raise UsageError(f"{file} is there already", "give another --dir; `gate suites draft` adds a suite")
     asks = sys.stdin.isatty() and not as_json
     settings = read_settings()
+    set_up_logs("debug" if settings.log_level == "debug" else "error")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     uri = uri or _choose_branch(lakefs, asks)
     table = _choose_data(lakefs, uri, data, asks)

@@ -13,6 +13,7 @@ from gate_server.cli.output import console, print_json, shown
 from gate_server.parts import check_suites, read_policy
 from gate_server.policy.document import PolicyErrors
 from gate_server.settings import Settings, read_settings
+from gate_server.telemetry.logs import set_up_logs
 from gate_server.workers.runner import Runner
 
 policy_option = click.option(
@@ -25,6 +26,7 @@ policy_option = click.option(
 @click.group("suites")
 def command() -> None:
     """The policy's rules and the suites that they ask for."""
+    set_up_logs("error")  # what children leave to be told goes to stderr
 
 
 @command.command("list")

@@ -124,9 +124,11 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(server: RunningServer, gate_on_sqlite: Gate, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    until(lambda: gate_on_sqlite.api.get("/readyz").status_code == 200)
-    return Bench(server, gate_on_sqlite, written(tmp_path_factory.mktemp("policy")))
+def bench(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Give a gate of its own: what others installed would be looked at as well."""
+    with running_gate(server.environment, tmp_path_factory.mktemp("gate")) as gate:
+        until(lambda: gate.api.get("/readyz").status_code == 200)
+        yield Bench(server, gate, written(tmp_path_factory.mktemp("policy")))
 
 
 @pytest.fixture(scope="module")
