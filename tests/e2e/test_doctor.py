@@ -317,10 +317,10 @@ def test_a_gate_that_lakefs_does_not_reach_is_told(bench: Bench, lua: bool) -> N
 
 
 @pytest.fixture(scope="module")
-def bare(gate_on_sqlite: Gate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bare(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Give a lakeFS that has no token for the gate, and lets no Lua hook call."""
     with lakefs_server(tmp_path_factory.mktemp("bare")) as running:
-        yield Bench(running, gate_on_sqlite, written(tmp_path_factory.mktemp("policy")))
+        yield Bench(running, bench.gate, written(tmp_path_factory.mktemp("policy")))
 
 
 def test_a_lakefs_without_the_token_is_told(bare: Bench) -> None:
@@ -329,7 +329,7 @@ def test_a_lakefs_without_the_token_is_told(bare: Bench) -> None:
     assert "LAKEFSACTION_GATE_TOKEN" in finding.fix
 
 
-def test_another_token_is_told(server: RunningServer, gate_on_sqlite: Gate, tmp_path: Path) -> None:
+def test_another_token_is_told(server: RunningServer, tmp_path: Path) -> None:
     with running_gate(server.environment, tmp_path, GATE_HOOK_TOKEN="another") as other:
         bench = Bench(server, other, written(tmp_path / "policy"))
         until(lambda: other.api.get("/readyz").status_code == 200)
@@ -338,10 +338,10 @@ def test_another_token_is_told(server: RunningServer, gate_on_sqlite: Gate, tmp_
     assert findings["D205"].state == findings["D206"].state == "fine"
 
 
-def test_lua_without_http_is_told(gate_on_sqlite: Gate, tmp_path: Path) -> None:
+def test_lua_without_http_is_told(bench: Bench, tmp_path: Path) -> None:
     with lakefs_server(tmp_path, HOOK_ENVIRONMENT) as running:
-        bench = Bench(running, gate_on_sqlite, written(tmp_path / "policy"))
-        finding = only_fault(findings_of(bench.ground(), bench.main(lua=True)), "D208")
+        other = Bench(running, bench.gate, written(tmp_path / "policy"))
+        finding = only_fault(findings_of(other.ground(), other.main(lua=True)), "D208")
     assert "actions.lua.net_http_enabled" in finding.fix
 
 
