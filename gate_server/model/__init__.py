@@ -5,24 +5,18 @@ reaches back. All are frozen; pydantic's `TypeAdapter` turns them into JSON and 
 """
 
 from gate_server.model.access import DEFAULT_DAYS, Principal, Role, Scope, Token
-from gate_server.model.codec import digest, dump, load
+from gate_server.model.codec import STRICT, digest, dump, load
 from gate_server.model.drafts import Draft
+from gate_server.model.formats import ColumnType, Format, Limits
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
 from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
 from gate_server.model.reverts import FolderTally, KeptPath, Revert, RevertPlan, Way
 from gate_server.model.rules import (
-    AGE_AT_COMMIT,
-    COMPARES,
-    COMPARING,
-    STRICT,
     Ahead,
-    ColumnType,
     Consequence,
     Enforcement,
     FileKind,
-    Format,
-    Limits,
     MadeWaiver,
     Name,
     Occasion,
@@ -31,11 +25,11 @@ from gate_server.model.rules import (
     Require,
     Route,
     Rule,
-    Suite,
     Waiver,
     Watch,
 )
 from gate_server.model.samples import Sample, SampledRow, SampleTask
+from gate_server.model.suites import AGE_AT_COMMIT, COMPARES, COMPARING, Suite
 from gate_server.model.versions import (
     Candidate,
     Change,

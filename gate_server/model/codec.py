@@ -8,7 +8,10 @@ from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
+
+# Of what people write: a field that is not known is a mistake.
+STRICT = ConfigDict(extra="forbid")
 
 T = TypeVar("T")
 

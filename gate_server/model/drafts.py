@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gate_server.model.formats import Format
 from gate_server.model.results import Problem
-from gate_server.model.rules import Format
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from gate_server.model.rules import Rule, Suite
+from gate_server.model.rules import Rule
+from gate_server.model.suites import Suite
 from gate_server.model.versions import StoredObject
 
 

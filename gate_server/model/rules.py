@@ -1,4 +1,4 @@
-"""A policy as it is written: rules, their formats and limits, waivers, suites."""
+"""A policy as it is written: rules, waivers, occasions, who is told."""
 
 from __future__ import annotations
 
@@ -8,75 +8,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gate_server.model.codec import digest
-
-STRICT = ConfigDict(extra="forbid")
-
-COMPARES = "expect_table_row_count_ratio_to_destination_to_be_between"
-# The expectations that also read the destination.
-COMPARING = frozenset(
-    {
-        COMPARES,
-        "expect_table_row_count_difference_to_destination_to_be_between",
-        "expect_table_columns_to_include_those_of_destination",
-        "expect_table_rows_to_not_repeat_those_of_destination",
-        "expect_compound_columns_to_include_those_of_destination",
-        "expect_compound_columns_to_not_repeat_those_of_destination",
-        "expect_column_proportion_of_null_values_difference_to_destination_to_be_between",
-        "expect_column_mean_ratio_to_destination_to_be_between",
-        "expect_column_mean_difference_to_destination_to_be_between",
-        "expect_column_median_ratio_to_destination_to_be_between",
-        "expect_column_sum_ratio_to_destination_to_be_between",
-        "expect_column_max_to_be_newer_than_destination",
-    }
-)
-# The one that asks when the judged commit was made.
-AGE_AT_COMMIT = "expect_column_max_age_at_commit_to_be_between"
+from gate_server.model.codec import STRICT
+from gate_server.model.formats import Format, Limits
+from gate_server.model.suites import Suite
 
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 _MINUTE = "%Y-%m-%d %H:%M UTC"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 FileKind = Literal["csv", "tsv", "json", "parquet", "orc", "arrow"]
-ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "timestamp"]
-
-
-@dataclass(frozen=True)
-class Format:
-    """How the bytes of an object become a table.
-
-    ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text,
-    one of JSON lines what its values are.
-    The delimiter is a comma, in TSV a tab. ``partitions``: folders such as ``day=2026-11-20`` give columns.
-    """
-
-    __pydantic_config__ = STRICT
-
-    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow"]
-    header: bool = True
-    types: Mapping[str, ColumnType] = field(default_factory=dict)
-    infer: bool = False
-    delimiter: Annotated[str, Field(max_length=1)] = ""
-    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
-    encoding: str = "utf-8"
-    partitions: Literal["", "hive"] = ""
-
-    def __post_init__(self) -> None:
-        """Say which delimiter it is."""
-        if not self.delimiter:
-            object.__setattr__(self, "delimiter", "\t" if self.type == "tsv" else ",")
-
-    @property
-    def is_delimited(self) -> bool:
-        """Whether it is a text of records whose fields a delimiter parts."""
-        return self.type in {"csv", "tsv"}
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is read line by line, may be compressed, and gets its types from rule or values."""
-        return self.is_delimited or self.type == "jsonl"
 
 
 @dataclass(frozen=True)
@@ -106,22 +48,6 @@ class Require:
     max_size_bytes: Annotated[int, Field(ge=0)] | None = None
     immutable: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of one obligation. The first five are limits of the data (FAIL), the rest of the run (ERROR)."""
-
-    __pydantic_config__ = STRICT
-
-    size_bytes: Annotated[int, Field(gt=0)] = 2_000_000_000
-    decompressed_bytes: Annotated[int, Field(gt=0)] = 4_000_000_000
-    rows: Annotated[int, Field(gt=0)] = 100_000_000
-    columns: Annotated[int, Field(gt=0)] = 10_000
-    field_bytes: Annotated[int, Field(gt=0)] = 1_000_000
-    time_s: Annotated[float, Field(gt=0)] = 300.0
-    memory_bytes: Annotated[int, Field(gt=0)] = 4_000_000_000
-    disk_bytes: Annotated[int, Field(gt=0)] = 8_000_000_000
 
 
 class Enforcement(StrEnum):
@@ -311,36 +237,6 @@ class Route:
     repositories: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     branches: Annotated[tuple[str, ...], Field(min_length=1)] = ("**",)
     line: int = 0
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A suite as its file says it: Great Expectations' JSON. ``lines`` are those of its expectations."""
-
-    name: str
-    content: Mapping[str, Any]
-    path: str = ""
-    lines: tuple[int, ...] = ()
-
-    @property
-    def compares(self) -> bool:
-        """Whether the destination has to be read as well."""
-        return not COMPARING.isdisjoint(self._types)
-
-    @property
-    def asks_when(self) -> bool:
-        """Whether the answer depends on when the judged commit was made."""
-        return AGE_AT_COMMIT in self._types
-
-    @property
-    def _types(self) -> set[object]:
-        expectations = self.content.get("expectations") or ()
-        return {str(one.get("type")) for one in expectations if isinstance(one, Mapping)}
-
-    @property
-    def digest(self) -> str:
-        """Digest of the content: what a cached evaluation is keyed by."""
-        return digest(self.content)
 
 
 @dataclass(frozen=True)

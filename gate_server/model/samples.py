@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gate_server.model.formats import Format, Limits
 from gate_server.model.results import Problem
-from gate_server.model.rules import Format, Limits
 from gate_server.model.versions import StoredObject
 
 
