@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from gate_server.cli.options import as_json, server, settings_for
+from gate_server.cli.options import as_json, newest, server, settings_for
 from gate_server.cli.output import console, outcome, print_json, shown
 from gate_server.cli.remote import gate_of
 from gate_server.reports.wording import moment
@@ -21,10 +21,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--repository", default="", metavar="NAME", help="Of one repository.")
-@click.option(
-    "--limit", default=50, type=click.IntRange(1, 1000), show_default=True, help="The newest so many."
-)
+@newest
 @server
 @as_json
 def list_command(repository: str, limit: int, server: str, as_json: bool) -> None:

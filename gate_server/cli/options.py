@@ -30,6 +30,15 @@ def server(function: F) -> F:
     )(function)
 
 
+def newest(function: F) -> F:
+    """Add ``--repository`` and ``--limit`` of lists."""
+    of_one = click.option("--repository", default="", metavar="NAME", help="Of one repository.")
+    so_many = click.option(
+        "--limit", default=50, type=click.IntRange(1, 1000), show_default=True, help="The newest so many."
+    )
+    return of_one(so_many(function))
+
+
 def settings_for(server_url: str) -> Settings:
     """Return the settings; a gate that the command line names wins over ``GATE_URL``."""
     return read_settings(url=server_url) if server_url else read_settings()

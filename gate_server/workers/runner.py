@@ -52,6 +52,7 @@ MOST_TEMPDIR = 75
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
 START_S = 60.0
+NO_ANSWER = "the process that read the data gave no answer"
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
 
@@ -124,17 +125,17 @@ class Runner:
 
     def draft(self, repository: str, task: DraftTask) -> Draft:
         """Return what was drafted; raises `LimitOfRun` when the child overran a limit of the run, or died."""
-        answers, fault = self._run([task], self._source(repository))
-        if not answers:
-            raise fault or LimitOfRun("the process that read the data gave no answer")
-        return load(Draft, answers[0])
+        return load(Draft, self._answer(repository, task))
 
     def sample(self, repository: str, task: SampleTask) -> Sample:
         """Return rows; raises `LimitOfRun` when the child overran a limit of the run, or died."""
+        return load(Sample, self._answer(repository, task))
+
+    def _answer(self, repository: str, task: Task) -> Any:
         answers, fault = self._run([task], self._source(repository))
         if not answers:
-            raise fault or LimitOfRun("the process that read the data gave no answer")
-        return load(Sample, answers[0])
+            raise fault or LimitOfRun(NO_ANSWER)
+        return answers[0]
 
     def _source(self, repository: str) -> Source:
         if self._lakefs is None:
@@ -293,7 +294,7 @@ def _one(task: EvaluationTask, answers: Sequence[Any], fault: LimitOfRun | None)
     """Return what a task by itself was answered, else why it was not."""
     if answers:
         return _evaluation(answers[0])
-    fault = fault or LimitOfRun("the process that read the data gave no answer")
+    fault = fault or LimitOfRun(NO_ANSWER)
     log.warning("not evaluated", rule=task.rule.name, reason=fault.message)
     return failed(fault.code, fault.message, fault.hint)
 
