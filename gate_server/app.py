@@ -44,8 +44,9 @@ from gate_server.door.readiness import Readiness
 from gate_server.door.security import admit
 from gate_server.lakefs.connect import connect
 from gate_server.model import Policy
-from gate_server.parts import make_revert_context, read_policy, row_reader, write_digest
+from gate_server.parts import doctors_ground, make_revert_context, read_policy, row_reader, write_digest
 from gate_server.settings import Settings, secret
+from gate_server.setup.doctor import Examiner
 from gate_server.store.store import open_store
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import HEADER, begin_request, request_id
@@ -94,6 +95,7 @@ def make_services(settings: Settings, kept: Path | None = None) -> Services:
         ),
         failures=Failures(settings.failures_per_min),
         readiness=Readiness(lakefs, store),
+        examiner=Examiner(doctors_ground(lakefs, settings)),
     )
 
 

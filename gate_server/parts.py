@@ -20,6 +20,7 @@ from gate_server.policy.document import PolicyErrors
 from gate_server.policy.load import load_policy
 from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings
+from gate_server.setup.doctor import Ground
 from gate_server.setup.lint import lint_policy
 from gate_server.store.store import Store
 from gate_server.workers.child import LintTask
@@ -106,3 +107,13 @@ def row_reader(lakefs: LakeFS, settings: Settings) -> ReadRows:
             one_at_a_time.release()
 
     return read
+
+
+def doctors_ground(lakefs: LakeFS, settings: Settings) -> Ground:
+    """Return what a doctor in the gate's own process looks at: the lakeFS that the gate asks."""
+    return Ground(
+        settings,
+        lakefs.with_timeout,
+        lambda: read_policy(settings.policy, settings.policy_in_repository),
+        lambda uses: Runner(None).lint([LintTask(*use) for use in uses]),
+    )

@@ -55,7 +55,7 @@ def command(uris: tuple[LakeFSURI, ...], read_only: bool, as_json: bool) -> int:
     )
     _refuse_wrong_names(uris)
     findings = []
-    for finding in diagnose(ground, [Place(uri.repository, uri.ref) for uri in uris]):
+    for finding in diagnose(ground, [Place(uri.repository, uri.ref) for uri in uris] or None):
         findings.append(finding)
         if not as_json:
             _print(finding)

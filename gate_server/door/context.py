@@ -19,6 +19,7 @@ from gate_server.lakefs.client import LakeFS
 from gate_server.model import Policy
 from gate_server.reverts.context import RevertContext
 from gate_server.settings import Settings
+from gate_server.setup.doctor import Examiner
 from gate_server.store.store import Store
 
 KEY = "lakefs-gate"
@@ -40,6 +41,7 @@ class Services:
     access: Access
     failures: Failures
     readiness: Readiness
+    examiner: Examiner
 
     @property
     def policy(self) -> Policy:

@@ -48,6 +48,8 @@ NEEDS: Mapping[str, Role] = {
     "web.home": Role.READER,
     "web.history_page": Role.READER,
     "web.policy_page": Role.READER,
+    "web.setup_page": Role.ADMIN,
+    "web.setup_look": Role.ADMIN,
     "web.check_page": Role.READER,
     "web.check_as_json": Role.READER,
     "web.check_report_file": Role.READER,

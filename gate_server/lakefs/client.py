@@ -96,6 +96,11 @@ class LakeFS:
             "secret_access_key": self._secret_access_key,
         }
 
+    def with_timeout(self, timeout_s: float) -> LakeFS:
+        """Return the same server with the same keys, over connections of its own, with another patience."""
+        keys = self.access_key_id, self._secret_access_key
+        return LakeFS(self.endpoint_url, *keys, timeout_s=timeout_s, on_call=self._on_call)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

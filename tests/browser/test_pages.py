@@ -37,7 +37,13 @@ def pages(server: object, gate: Gate) -> dict[str, str]:
     found["reverted"] = f"/reverts/{gate.api.post('/api/v1/reverts', json=body).json()['revert']['id']}"
     found["history"] = f"/history?repository={world.name}&rule=five-columns"
     found["branch"] = f"/branches/{world.name}/main"
-    return found | {"policy": "/policy", "home": "/", "nothing": "/checks/nothing", "sign-in": "/sign-in"}
+    return found | {
+        "policy": "/policy",
+        "set-up": "/setup",
+        "home": "/",
+        "nothing": "/checks/nothing",
+        "sign-in": "/sign-in",
+    }
 
 
 PICTURED = {"failed": "check", "home": "now", "history": "history"}  # for the documentation, by its names
@@ -50,6 +56,7 @@ NAMES = (
     "home",
     "history",
     "policy",
+    "set-up",
     "branch",
     "nothing",
     "sign-in",
@@ -193,6 +200,26 @@ def test_the_history_is_found_by_its_form_and_by_its_address(
         page = visit.open(address.removeprefix(visit.url))
         expect(page.locator(f"#check-{bad}")).to_be_visible()
         expect(page.get_by_text("Names are taken as a whole")).to_have_count(0)
+
+
+def test_the_set_up_is_looked_at_when_asked(visitors: Visitors, gate: Gate, world: World) -> None:
+    """The gate is said to guard the branch, and nothing of it is there: lakeFS would ask nobody."""
+    installed = {"repository": world.name, "branch": "main", "files": {}, "commit_id": "0" * 64}
+    assert gate.api.put("/api/v1/installations", json=installed).status_code == 200
+    with visitors.visit() as visit:
+        page = visit.open("/setup")
+        page.get_by_label("Guarded branches").select_option(world.name)
+        page.get_by_role("button", name="Look", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".verdict.fail")).to_contain_text("Something is wrong", timeout=240_000)
+        expect(page.locator("#said")).to_have_text("Something is wrong")
+        lacking = page.get_by_role("listitem").filter(has_text="The gate's action is missing on the branch")
+        expect(lacking).to_contain_text("Fault")
+        expect(lacking).to_contain_text(f"gate install lakefs://{world.name}/main")
+        visit.picture("setup")
+        assert not visit.look_for_barriers()
+        page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        assert not visit.is_wider_than_the_window()
 
 
 def test_a_session_that_ended_is_not_taken_for_a_check(visitors: Visitors, gate: Gate, world: World) -> None:

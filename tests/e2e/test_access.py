@@ -85,6 +85,8 @@ EXPECTED: dict[Role, set[str]] = {
         "POST /checks/<check_id>/again",
         "POST /checks/<check_id>/waivers",
         "POST /checks/<check_id>/rows",
+        "GET /setup",
+        "POST /setup",
         "GET /api/v1/leases",
         "POST /api/v1/checks/<string:check_id>/lease",
         "POST /api/v1/reverts",

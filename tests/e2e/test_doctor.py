@@ -394,7 +394,7 @@ def test_the_repositorys_own_policy_is_looked_at(bench: Bench, tmp_path: Path) -
     settings = {"policy": written(tmp_path, branch="release"), "policy_in_repository": theirs}
     findings = findings_of(bench.ground(**settings), place)
     assert states(findings, "found") == states(findings, "could not look") == set()
-    assert findings["D213"].saw == "five"
+    assert findings["D213"].saw == "for it: five"
     wrong = bench.main(own={theirs: text})
     findings = findings_of(bench.ground(**settings), wrong)
     assert "five_columns" in only_fault(findings, "D215").saw

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 
 from gate_server.errors import GateError
 from gate_server.setup.doctor import of_branch, of_gate, of_lakefs, of_rules, of_trial
@@ -15,20 +16,21 @@ LAKEFS = "lakeFS"
 GATE = "the gate"
 
 
-def diagnose(ground: Ground, places: Sequence[Place] = ()) -> Iterator[Finding]:
+def diagnose(ground: Ground, places: Sequence[Place] | None = None) -> Iterator[Finding]:
     """Yield what is found, each id of the table once, those of branches once for each.
 
     Parameters
     ----------
     places
-        The branches; without any, those that the gate's database knows an installation of.
+        The branches; None: those that the gate's database knows an installation of.
     """
-    state = of_lakefs.LakeFSState()
-    yield from _whole(_OF_LAKEFS, LAKEFS, lambda: of_lakefs.look(ground, state))
-    base = of_gate.GateState()
-    yield from _whole(_OF_GATE, GATE, lambda: of_gate.look(ground, base))
-    for place in places or base.places:
-        yield from _of(ground, place, state, base)
+    with ExitStack() as opened:
+        state = of_lakefs.LakeFSState()
+        yield from _whole(_OF_LAKEFS, LAKEFS, lambda: of_lakefs.look(ground, state, opened))
+        base = of_gate.GateState()
+        yield from _whole(_OF_GATE, GATE, lambda: of_gate.look(ground, base, opened))
+        for place in base.places if places is None else places:
+            yield from _of(ground, place, state, base)
 
 
 def _of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +35,10 @@ class GateState:
     places: list[Place] = field(default_factory=list)
 
 
-def look(ground: Ground, state: GateState) -> Iterator[Finding]:
-    """Yield D301 to D306."""
+def look(ground: Ground, state: GateState, opened: ExitStack) -> Iterator[Finding]:
+    """Yield D301 to D306; what is opened for the looks that follow, `opened` closes."""
     yield _policy(ground, state)
-    yield from _database(ground, state)
+    yield from _database(ground, state, opened)
     yield _disk(ground)
 
 
@@ -62,7 +63,7 @@ def told(findings: Sequence[str]) -> str:
     return findings[0] + (f" (and {len(findings) - 1} more)" if len(findings) > 1 else "")
 
 
-def _database(ground: Ground, state: GateState) -> Iterator[Finding]:
+def _database(ground: Ground, state: GateState, opened: ExitStack) -> Iterator[Finding]:
     address = ground.settings.database
     engine = open_engine(address)  # which makes no file yet
     where = engine.url.render_as_string(hide_password=True)
@@ -81,12 +82,17 @@ def _database(ground: Ground, state: GateState) -> Iterator[Finding]:
             empty = "" if have else "gate serve fills it; or gate db upgrade"
             yield found("D303", where, f"it is {have or 'empty'}, this program needs {need}", empty)
             return
-        yield fine("D303", where, f"it is {have}")
+        yield fine("D303", where, f"its schema is {have}")
         state.store = open_store(address)
+        opened.callback(state.store.engine.dispose)
         state.places = [Place(*place) for place in state.store.installations.places()]
         yield clock("D304", where, state.store.workers.clock())
         alive = state.store.workers.alive()
-        yield fine("D305", where, f"alive: {alive}") if alive else found("D305", where, "none said so lately")
+        yield (
+            fine("D305", where, f"workers alive: {alive}")
+            if alive
+            else found("D305", where, "none said so lately")
+        )
     except SQLAlchemyError as error:
         raise CouldNotTell(f"the database gave no answer ({type(error).__name__})") from error
     finally:

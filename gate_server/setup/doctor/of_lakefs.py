@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,13 +32,14 @@ class LakeFSState:
         return self.answering
 
 
-def look(ground: Ground, state: LakeFSState) -> Iterator[Finding]:
-    """Yield D101, D102 and D103."""
+def look(ground: Ground, state: LakeFSState, opened: ExitStack) -> Iterator[Finding]:
+    """Yield D101, D102 and D103; what is opened for the looks that follow, `opened` closes."""
     try:
         lakefs = ground.connect(FIRST_ANSWER_S)
     except ConfigError as error:
         yield found("D101", "lakeFS", error.message)
         return
+    opened.callback(lakefs.close)
     where = lakefs.endpoint_url
     try:
         said = lakefs.clock()
@@ -49,6 +51,7 @@ def look(ground: Ground, state: LakeFSState) -> Iterator[Finding]:
         yield found("D102", where, error.message)
         return
     state.answering = ground.connect(AS_LONG_AS_A_MERGE_S)
+    opened.callback(state.answering.close)
     yield fine("D101", where, "it answers")
     yield fine("D102", where, f"it takes the key {lakefs.access_key_id}")
     if said is None:

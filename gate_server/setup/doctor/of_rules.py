@@ -76,7 +76,7 @@ def rules(ground: Ground, head: Head, base: GateState) -> Iterator[Finding]:
         yield found("D213", place, saw)
         yield nothing("D214", place, "no rule is for the branch (D213)")
         return
-    yield fine("D213", place, ", ".join(rule.name for rule in applied.rules))
+    yield fine("D213", place, f"for it: {', '.join(rule.name for rule in applied.rules)}")
     seen = {rule.name: _matches_something(head, rule) for rule in applied.rules}
     if empty := [name for name, matched in seen.items() if matched is False]:
         yield found("D214", place, f"nothing at the head is for: {', '.join(empty)}")
