@@ -269,7 +269,11 @@ def _by_scan(scan: Scan, reading: _Reading, allowance: Allowance) -> State:
 
 
 def _stated(compiled: Compilation) -> list[Part]:
-    return [part for part in compiled.parts if part.compiled.merge is not None and not part.compiled.reads]
+    return [
+        part
+        for part in compiled.parts
+        if part.compiled.merge is not None and set(part.compiled.reads) <= set(part.compiled.different)
+    ]
 
 
 def _facts_of(parts: Sequence[Part], scan: Scan, most_values: int) -> tuple[dict[int, Facts | None], Located]:

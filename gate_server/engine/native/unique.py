@@ -1,4 +1,8 @@
-"""Values that stand only once."""
+"""Values that stand only once.
+
+Equal values have equal hashes, so where all hashes differ all values do: 8 bytes a row show it, sorted,
+whatever the values are. Only where two hashes are equal the values themselves are grouped.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 
 from gate_server.engine.native.ask import (
     FIRST_ROWS,
@@ -15,17 +20,21 @@ from gate_server.engine.native.ask import (
     Compiled,
     Facts,
     Query,
+    Read,
     failing_rows,
     nothing,
     present,
 )
 from gate_server.engine.native.records import kept, kept_rows, no_column_twice, record_metrics
 
-_KEY, _TIMES = "key", "times"
+_KEY, _TIMES, _HASH = "key", "times", "hash"
 
 
 def unique(ask: Ask) -> Compiled:
-    """Return what `expect_column_values_to_be_unique` wants: if all values differ, their number tells."""
+    """Return what `expect_column_values_to_be_unique` wants."""
+
+    def hashes(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        return _hashed(frame.select(ask.values().alias(_KEY)).drop_nulls(), pl.col(_KEY))
 
     def queries(facts: Facts) -> Mapping[str, Query]:
         if facts["distinct"] == facts[present(0)]:
@@ -45,7 +54,7 @@ def unique(ask: Ask) -> Compiled:
         found: Facts = {"unexpected": 0}
         if "repeated" in facts:
             found = {
-                "unexpected": facts["repeated"][0][_TIMES],
+                "unexpected": facts["repeated"][0][_TIMES] or 0,
                 "unexpected_rows": [row[ROW] for row in facts["places"]],
             }
         return {
@@ -54,13 +63,13 @@ def unique(ask: Ask) -> Compiled:
             **failing_rows(ask, found),
         }
 
-    distinct = {"distinct": ask.values()}
     return Compiled(
-        {"distinct": ask.values().drop_nulls().n_unique()},
+        {},
         metrics,
         queries=queries,
+        reads={"distinct": Read(hashes, _different)},
         merge=nothing,
-        different=distinct,
+        different={"distinct": ask.values()},
     )
 
 
@@ -71,6 +80,9 @@ def compound(ask: Ask) -> Compiled:
 
     def rows(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         return (frame if mask is None else frame.filter(mask)).select(*names, ROW)
+
+    def hashes(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        return _hashed(frame if mask is None else frame.filter(mask), pl.struct(names))
 
     def repeated(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         counted = rows(frame).group_by(*names).agg(nw.len().cast(nw.Int64).alias(times))
@@ -83,11 +95,13 @@ def compound(ask: Ask) -> Compiled:
         return answer
 
     def queries(facts: Facts) -> Mapping[str, Query]:
+        if facts["distinct"] == facts["kept"]:
+            return {}
         asked: dict[str, Query] = {"repeated": lambda frame: repeated(frame).select(nw.col(times).sum())}
         return asked | {"places": places} if "repeated" in facts and number(facts) else asked
 
     def number(facts: Facts) -> int:
-        return facts["repeated"][0][times] or 0
+        return (facts["repeated"][0][times] or 0) if "repeated" in facts else 0
 
     def metrics(facts: Facts) -> Mapping[str, Any]:
         failing = {
@@ -96,7 +110,19 @@ def compound(ask: Ask) -> Compiled:
         }
         return record_metrics(ask, {**facts, **failing})
 
-    return Compiled({**kept_rows(mask)}, metrics, queries=queries)
+    reads = {"distinct": Read(hashes, _different)}
+    return Compiled({**kept_rows(mask)}, metrics, queries=queries, reads=reads)
+
+
+def _hashed(frame: nw.LazyFrame[Any], values: pl.Expr) -> nw.LazyFrame[Any]:
+    hashed: nw.LazyFrame[Any] = nw.from_native(frame.to_native().select(values.hash().alias(_HASH)))
+    return hashed
+
+
+def _different(hashes: pl.DataFrame) -> int:
+    """Return how many different hashes there are: at most as many as different values."""
+    ordered = hashes[_HASH].sort()
+    return min(1, len(ordered)) + int((ordered.slice(1) != ordered.slice(0, max(len(ordered) - 1, 0))).sum())
 
 
 def _keyed(ask: Ask, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
