@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prefect-demo setup test lint docs unit contract e2e browser prefect bench lock clean
+.PHONY: help demo prefect-demo setup test lint docs reference unit contract e2e browser prefect bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -54,6 +54,10 @@ lint: $(VENV)/.dev ## ruff, mypy strict, import-linter, pip check (the locks are
 
 docs: $(VENV)/.dev ## build the documentation as a site, strictly, into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+reference: $(VENV)/.dev ## write anew what is made of the code: docs/reference, the policy's schema, docs/doctor.md
+	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m gate_server.setup.doctor > docs/doctor.md
 
 unit: $(VENV)/.dev ## policy, engine, store and the parts of the embedded lakeFS
 	@$(PYTEST) tests/unit

@@ -6,16 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-_OUT = re.compile(r"\[([^]]+)]\(\.\./([^)#\s]+)(#[^)\s]*)?\)")
+DOCS = Path(__file__).parent
+_UP = re.compile(r"\[([^]]+)]\((\.\./[^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Take links to files of the checkout away; raises `FileNotFoundError` for one that is not there."""
 
     def named(link: re.Match[str]) -> str:
-        if not (ROOT / link[2]).exists():
-            raise FileNotFoundError(f"{page.file.src_path} links to ../{link[2]}")
-        return link[1]
+        meant = (DOCS / page.file.src_path).parent / link[2]
+        if not meant.exists():
+            raise FileNotFoundError(f"{page.file.src_path} links to {link[2]}")
+        return link[0] if meant.resolve().is_relative_to(DOCS) else link[1]
 
-    return _OUT.sub(named, markdown)
+    return _UP.sub(named, markdown)

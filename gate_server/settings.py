@@ -50,9 +50,9 @@ class Settings(BaseSettings):
     data_dir
         Where the gate keeps its SQLite database and temporary files.
     database_url
-        SQLAlchemy's form; SQLite in `data_dir` when not set.
+        Such as ``postgresql+psycopg://gate@HOST/gate``; SQLite in `data_dir` when not set.
     hook_token
-        Opens ``/hooks/lakefs`` and nothing else (D9): a token with the role hook.
+        Opens ``/hooks/lakefs`` and nothing else: a token with the role hook.
     api_token
         Opens the rest: a token with the role admin. `gate tokens` makes others.
     public_url
@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     lakefs_ui_url
         Under which people reach lakeFS, for the pages' links; the address that the gate itself uses when not
         set.
+    url
+        A running gate's address, for commands and the client that go through it.
     trusted_proxies
         How many proxies stand before the gate, whose ``X-Forwarded-For``, ``-Proto``, ``-Host`` and
         ``-Prefix`` are believed. With too many, callers choose the address they are counted under.
@@ -69,6 +71,12 @@ class Settings(BaseSettings):
         How many wrong tokens an address may send a minute; then it has to wait (429).
     wait_s
         How long a hook waits for its check; below the action's ``timeout``.
+    threads
+        How many requests are answered at once.
+    max_waiting
+        How many hooks may wait for a verdict at once, of these threads; others are sent away (503).
+    lakefs_timeout_s
+        How long one call to lakeFS may take, seconds.
     worker_metrics
         HOST:PORT at which `gate worker` serves its metrics, to whoever asks; off when not set. (The worker of
         `gate serve` is in that gate's ``/metrics``.)
@@ -111,9 +119,13 @@ class Settings(BaseSettings):
         How long before its end a waiver is told of.
     revert_keep
         Paths or patterns, separated by commas, that every revert leaves as they are.
-    keep_days, keep_checks, keep_evaluations
-        What is older goes, and, beyond so many, the oldest. What hooks were answered never goes, nor a check
-        that answered one within `keep_days`.
+    keep_days
+        Checks, evaluations and states that are older go. What hooks were answered never goes, nor a check
+        that answered one since.
+    keep_checks, keep_evaluations
+        Beyond so many the oldest go.
+    log_level
+        ``debug``, ``info``, ``warning`` or ``error``.
     """
 
     model_config = SettingsConfigDict(

@@ -22,6 +22,7 @@ from gate_server.lakefs.connect import connect
 from gate_server.lakefs.overview import heads, repositories
 from gate_server.model import Outcome
 from gate_server.parts import check_suites, read_policy
+from gate_server.policy.schema import BESIDE, MODELINE, schema_text
 from gate_server.reports.wording import count, visible
 from gate_server.settings import read_settings
 from gate_server.setup.found import Found, find_tables, guess_format
@@ -37,9 +38,9 @@ ON_FAILURE = {
     "off": "nothing yet: only say so in `gate suites test`",
 }
 LAST = 10
-_HEAD = """\
-# The gate's policy: which data of which branches is judged by what. `gate suites lint` looks at it,
-# `gate suites test` says what it would have blocked. Made by `gate init` from {uri}.
+_HEAD = f"""\
+{MODELINE}# The gate's policy: which data of which branches is judged by what. `gate suites lint` looks at it,
+# `gate suites test` says what it would have blocked. Made by `gate init` from {{uri}}.
 """
 
 
@@ -173,6 +174,8 @@ def _write(file: Path, suite: Path, uri: LakeFSURI, rule: dict[str, Any], conten
         raise UsageError(f"{suite.parent} cannot be made ({error.strerror})") from error
     write_new(suite, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     try:
+        if not (schema := file.parent / BESIDE).exists():
+            schema.write_text(schema_text(), encoding="utf-8")
         with file.open("x", encoding="utf-8") as out:
             out.write(_HEAD.format(uri=uri))
             YAML().dump({"version": 1, "rules": [rule]}, out)

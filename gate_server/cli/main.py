@@ -39,7 +39,7 @@ COMMANDS = {
     "notices": ("notices", "Try a target of notices, list who was told what."),
     "install": ("install", "Put the gate before a branch of a repository."),
     "doctor": ("doctor", "Say what is wrong with a set-up, and what mends it."),
-    "policy": ("policy", "Show or reload the policy of a running gate."),
+    "policy": ("policy", "Show or reload the policy of a running gate; print its schema."),
     "suites": ("suites", "List and lint the policy's rules and suites."),
     "local-lakefs": ("local_lakefs", "Run the embedded lakeFS, for trying out and tests."),
     "env": ("env", "Branches to try things on: made, compared with main, thrown away."),

@@ -16,7 +16,7 @@ from gate_server.settings import Settings
 
 @click.group("policy")
 def command() -> None:
-    """The policy of a running gate (--server or GATE_URL). `gate suites` looks at the files."""
+    """The policy of a running gate (--server or GATE_URL); its schema. `gate suites` looks at the files."""
 
 
 @command.command("show")
@@ -86,6 +86,22 @@ def announce_command(uri: LakeFSURI, into: str, server: str, as_json: bool) -> N
         print_json(announced.model_dump(mode="json"))
     else:
         console.print(f"[green]✔[/] {source.id[:12]} may be merged into {shown(into)} at {base.id[:12]}")
+
+
+@command.command("schema")
+def schema_command() -> None:
+    """Print gate.yaml's JSON Schema, for editors that complete and check while you write.
+
+    `gate init` puts it beside the policy, whose first line names it. It knows the form alone: whether suites,
+    columns and patterns are right, `gate suites lint` says.
+
+    \b
+    Examples:
+      gate policy schema > expectations/gate.schema.json
+    """
+    from gate_server.policy.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
 
 
 def _gate(settings: Settings) -> GateClient:

@@ -51,7 +51,17 @@ class Format:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one obligation. The first five are limits of the data (FAIL), the rest of the run (ERROR)."""
+    """Bounds of one obligation. The first five are limits of the data (FAIL), the rest of the run (ERROR).
+
+    Parameters
+    ----------
+    size_bytes, decompressed_bytes
+        Of one object, as it lies there and unpacked.
+    rows, columns, field_bytes
+        Of one table, and of one field of it.
+    time_s, memory_bytes, disk_bytes
+        Of the process that judges.
+    """
 
     __pydantic_config__ = STRICT
 

@@ -33,6 +33,8 @@ class Require:
         By the first bytes; text and what is compressed also by the name.
     content_types
         Patterns; `**` is any, as `*` does not cross a slash.
+    min_size_bytes, max_size_bytes
+        Inclusive.
     immutable
         Whether a merge may neither change nor remove what the destination holds.
     metadata
@@ -66,12 +68,54 @@ Place = Literal["here", "elsewhere"]
 class Rule:
     """Which objects of which repositories and branches a suite judges; and, or instead, what they require.
 
-    ``reference`` is the path or folder that a suite with one of `COMPARING` holds a target against (empty:
-    the target's own), ``reference_ref`` the branch, tag or commit that it is read from (empty: the
-    destination), ``on_new`` what it means that nothing is there. ``runs``: who reads the data, the gate's own
-    workers or one elsewhere, which is lent the task. ``mask``: patterns of columns whose values are hidden
-    from who looks at rows. ``owner`` is whose the data is: notices may go by it. ``line`` is the rule's line
-    in the policy.
+    Parameters
+    ----------
+    name
+        Stands in every reason.
+    paths
+        Patterns of objects; ``*`` stays within a folder, ``**`` does not.
+    suite
+        NAME of ``suites/NAME.json`` beside the policy.
+    format
+        How the objects are read.
+    require
+        What is asked of objects and commits without reading a table.
+    scope, dataset
+        ``dataset``: all objects under a root, such as ``tables/{table}/``, are judged as one table.
+    repositories, branches
+        Patterns of repositories, and of the branches that are merged into.
+    parameters
+        What the suite's ``{"$PARAMETER": "name"}`` stand for.
+    reference
+        The path or folder that a suite which compares holds a target against; empty: the target's own.
+    reference_ref
+        The branch, tag or commit that this is read from; empty: the destination.
+    enforcement
+        What a failure does: it refuses the merge, only warns, or the rule is off.
+    on_error
+        What it means that nobody could tell.
+    on_empty
+        What no rows mean.
+    on_delete
+        What it means that there are only deletions.
+    on_new
+        What it means that there is nothing to compare with.
+    required
+        Patterns; each must match an object in the result.
+    linked
+        What objects outside the repository's own data mean.
+    hidden
+        Whether files that begin with ``_`` or ``.`` are judged.
+    runs
+        Who reads the data: the gate's own workers, or one elsewhere, which is lent the task.
+    mask
+        Patterns of columns whose values are hidden from who looks at rows.
+    owner
+        Whose the data is: notices may go by it.
+    limits
+        Bounds of the data and of the run.
+    line
+        The rule's line in the policy.
     """
 
     __pydantic_config__ = STRICT
@@ -105,7 +149,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Waiver:
-    """Somebody answers for bad data under a rule until it expires."""
+    """Somebody answers for bad data under a rule until it expires.
+
+    Parameters
+    ----------
+    rule
+        Its name.
+    owner
+        Who answers for it.
+    expires
+        With a time zone, such as ``2026-12-31T00:00:00Z``.
+    paths
+        Patterns of the objects that it is about.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -184,6 +240,10 @@ class Watch:
 
     Parameters
     ----------
+    name
+        Stands in log, metrics and checks.
+    repositories, branches
+        Patterns of what is looked at.
     rules
         Their names; all that are for the branch where there are none.
     after_merge
@@ -226,6 +286,8 @@ class Route:
         On which occasions; all of them where there are none.
     rules, owners
         Patterns; what concerns no such rule, or none of theirs, is not told. Empty: whatever it concerns.
+    repositories, branches
+        Patterns of where it happens.
     """
 
     __pydantic_config__ = STRICT
@@ -241,11 +303,31 @@ class Route:
 
 @dataclass(frozen=True)
 class Policy:
-    """A whole `gate.yaml` with its suites. ``digest`` covers both.
+    """A whole `gate.yaml` with its suites.
 
-    ``in_repository`` is where repositories may keep a policy of their own, empty where they may not: what is
-    there is then the gate's own, whichever policy judges. ``on_unverified_fail`` says what happens to bad
-    data that came to a guarded branch by another way than a judged merge.
+    Parameters
+    ----------
+    rules
+        A candidate is judged by every rule that matches.
+    judge
+        ``source`` is for a lakeFS before 1.23, which does not name the commit that the merge made.
+    unmatched
+        What changed paths mean that no rule matches.
+    waivers
+        A failure under one only warns until its end.
+    ahead
+        What is judged before anybody asks.
+    watch
+        Rules held against all that a branch holds.
+    on_unverified_fail
+        What happens to bad data that came to a guarded branch by another way than a judged merge.
+    notices
+        Who is told of what.
+    in_repository
+        Where repositories may keep a policy of their own, empty where they may not: what is there is then the
+        gate's own, whichever policy judges.
+    digest
+        Covers the file and the suites.
     """
 
     rules: tuple[Rule, ...]

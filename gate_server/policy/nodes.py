@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from gate_server.model import Format, Limits, Require, Route, Watch, load
 from gate_server.policy.document import line_of, plain
 
+_MAY_BE_ALONE = ("repositories", "branches", "paths", "required", "into", "to", "on", "owners")
 NESTED: Mapping[str, type] = {"format": Format, "limits": Limits, "require": Require}
 
 
@@ -42,17 +43,20 @@ def build(
         findings.append(f"{name}:{line_of(node, 'line')}: {where}: {unknown('line', known)}")
         return None
     data = {**(defaults or {}), **plain(node)}
-    lists = ("repositories", "branches", "paths", "required", "into", "to", "on", "owners")
-    rules = ("rules",) if kind in (Watch, Route) else ()
-    for key in (*lists, *rules):
-        if isinstance(data.get(key), str):
-            data[key] = [data[key]]
+    for key, value in data.items():
+        if isinstance(value, str) and may_be_alone(kind, key):
+            data[key] = [value]
     try:
         return load(kind, {**data, "line": line})
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             findings.append(_explain(name, node, line, where, problem["loc"], problem, kind))
     return None
+
+
+def may_be_alone(kind: type[Any], key: str) -> bool:
+    """Whether a list of `kind` may be written as its only item."""
+    return key in _MAY_BE_ALONE or (key == "rules" and kind in (Watch, Route))
 
 
 def _explain(

@@ -46,6 +46,9 @@ def test_by_options_alone_and_what_it_writes_lints_and_serves(
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-2:] == ["  gate serve", f"  gate install {filled.uri()}"]
     assert "would have blocked 0 of the last 1 commit" in done.stdout
+    first, schema = (tmp_path / "expectations" / name for name in ("gate.yaml", "gate.schema.json"))
+    assert first.read_text().startswith(f"# yaml-language-server: $schema={schema.name}\n")
+    assert "rules" in json.loads(schema.read_text())["properties"]
     linted = run_gate("suites", "lint", env=env, cwd=tmp_path)
     assert linted.returncode == 0, linted.stdout + linted.stderr
     (rule,) = json.loads(run_gate("suites", "list", "--json", env=env, cwd=tmp_path).stdout)["rules"]

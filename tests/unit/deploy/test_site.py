@@ -24,3 +24,4 @@ def test_it_builds_strictly_and_asks_no_other_host(tmp_path: Path) -> None:
     assert not fetched
     # A link out of docs/ does not stand there broken.
     assert not [page for page in pages if 'href="../' in page.read_text() and page.parent == tmp_path]
+    assert not [page for page in pages if 'href="../../' in page.read_text()]
