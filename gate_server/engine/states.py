@@ -25,6 +25,7 @@ from gate_server.engine.native.compiling import Part
 from gate_server.engine.objects import DataObject
 from gate_server.engine.partitions import fields_of
 from gate_server.engine.readers.scan import NotPlain
+from gate_server.engine.settling import Told
 
 # Two different values share a digest of 16 bytes less often than a disk reads a wrong byte.
 _DIGEST_BYTES = 16
@@ -44,12 +45,15 @@ class State:
         rows that fail, of text, stand their lines.
     proven
         The numbers of those that metadata proved.
+    told
+        Of text formats: what its values alone say of the types of its columns.
     """
 
     rows: int
     decompressed_bytes: int
     facts: Mapping[int, Facts | None]
     proven: frozenset[int] = frozenset()
+    told: Told = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def dump(states: States) -> bytes:
                 one.decompressed_bytes,
                 sorted(one.proven),
                 dict(one.facts),
+                dict(one.told),
             ]
             for key, one in states.by_key.items()
         },
@@ -146,8 +151,8 @@ def load(content: bytes) -> States:
         raise ValueError("the states of a dataset are spoilt")
     found = json.loads(zlib.decompress(packed), object_hook=_untagged)
     by_key = {
-        key: State(rows, size_bytes, {int(k): v for k, v in facts.items()}, frozenset(proven))
-        for key, (rows, size_bytes, proven, facts) in found["states"].items()
+        key: State(rows, size_bytes, {int(k): v for k, v in facts.items()}, frozenset(proven), told)
+        for key, (rows, size_bytes, proven, facts, told) in found["states"].items()
     }
     schema = pa.ipc.read_schema(pa.py_buffer(found["schema"])) if found["schema"] else None
     return States(schema, by_key)

@@ -19,8 +19,12 @@ def frame_of(table: pa.Table) -> pl.LazyFrame:
 
 def constant(value: pa.Scalar) -> pl.Expr:
     """Return one value for all rows."""
-    one = pl.from_arrow(pa.array([value.as_py()], value.type))
-    return pl.lit(value.as_py(), dtype=one.dtype)  # type: ignore[union-attr]
+    return pl.lit(value.as_py(), dtype=dtype_of(value))
+
+
+def dtype_of(value: pa.Scalar) -> pl.DataType:
+    """Return the type that Polars has for a value."""
+    return pl.from_arrow(pa.array([], value.type)).dtype  # type: ignore[union-attr]
 
 
 def is_held(kind: pa.DataType) -> bool:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import polars as pl
 import polars.selectors as cs
 import pyarrow as pa
 
-from gate_server.engine.native.frames import constant, frame_of, is_held
+from gate_server.engine.native.frames import frame_of
 from gate_server.engine.objects import DataObject
-from gate_server.engine.partitions import check_apart, fields_of
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.plain_csv import scan_csv
 from gate_server.engine.readers.scan import NotPlain, Scan
@@ -31,26 +29,9 @@ def open_scan(objects: Sequence[DataObject], fmt: Format, allowance: Allowance) 
     ReadFailure
         With the path of the object concerned.
     """
-    if fmt.is_delimited and len(objects) == 1:
-        scan = scan_csv(objects, fmt, allowance)
-        return _with_constants(scan, objects[0]) if scan and objects[0].constants else scan
-    if fmt.is_delimited and not fmt.partitions:
+    if fmt.is_delimited:
         return scan_csv(objects, fmt, allowance)
     raise NotPlain(f"{fmt.type} is read in full")
-
-
-def _with_constants(scan: Scan, data: DataObject) -> Scan:
-    """Return the scan of one object with the columns that its folders give."""
-    check_apart(scan.schema.names, data)
-    again = scan.again
-    return replace(
-        scan,
-        schema=pa.schema([*scan.schema, *fields_of(data)]),
-        frame=scan.frame.with_columns(
-            constant(value).alias(name) for name, value in data.constants.items() if is_held(value.type)
-        ),
-        again=(lambda: _with_constants(again(), data)) if again else None,
-    )
 
 
 def scan_table(scan: Scan, needed: Sequence[str], *, read_before: bool = True) -> Table:

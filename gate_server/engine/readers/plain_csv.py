@@ -13,7 +13,9 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
+from gate_server.engine.native.frames import constant, dtype_of, is_held
 from gate_server.engine.objects import DataObject
+from gate_server.engine.partitions import check_apart, fields_of
 from gate_server.engine.readers import plain_values
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.plain_records import BLOCK_BYTES, Block, PlainRecords
@@ -21,6 +23,9 @@ from gate_server.engine.readers.plain_values import Column
 from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
 from gate_server.engine.readers.source import MD5, content
 from gate_server.model import Format
+
+# Records, and the object that they are of.
+_Given = tuple[Block, DataObject]
 
 
 def scan_csv(
@@ -40,15 +45,19 @@ def scan_csv(
     first = next(begun, None)
     if not blocks.names:
         return None
-    sample = _cut(first, blocks.names, blocks.names, fmt, {})
+    sample = _cut(first and first[0], blocks.names, blocks.names, fmt, {})
     columns = {name: plain_values.column_for(name, sample[name], fmt) for name in blocks.names}
-    reading = _Reading(blocks, first, begun, columns, fmt)
-    schema = {name: column.dtype for name, column in columns.items()}
+    schema: dict[str, pl.DataType] = {name: column.dtype for name, column in columns.items()}
+    schema |= {name: dtype_of(value) for name, value in objects[0].constants.items() if is_held(value.type)}
+    given = [name for name in schema if name not in columns]
+    reading = _Reading(blocks, first, begun, columns, given, fmt)
+    own = [pa.field(name, column.arrow) for name, column in columns.items()]
     return Scan(
-        schema=pa.schema([(name, column.arrow) for name, column in columns.items()]),
+        schema=pa.schema([*own, *fields_of(objects[0])]),
         frame=register_io_source(reading.frames, schema=schema, is_pure=True),
         verify=reading.verify,
         again=lambda: _again(objects, fmt, allowance, block_bytes),
+        without_values=frozenset(name for name, column in columns.items() if column.is_empty),
     )
 
 
@@ -75,7 +84,7 @@ class _Blocks:
         self.parts: list[Part] = []
         self.rows = self.count = 0
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[_Given]:
         for data in self._objects:
             try:
                 yield from self._of(data)
@@ -83,7 +92,7 @@ class _Blocks:
                 failure.path = failure.path or data.path
                 raise
 
-    def _of(self, data: DataObject) -> Iterator[Block]:
+    def _of(self, data: DataObject) -> Iterator[_Given]:
         with closing(content(data, self._allowance)) as chunks:
             records = PlainRecords(chunks, self._fmt, self._allowance, self._block_bytes)
             if not records.names:
@@ -91,13 +100,14 @@ class _Blocks:
             if self.names and records.names != self.names:
                 raise NotPlain("other columns")
             self.names = records.names
+            check_apart(records.names, data)
             self.parts.append(Part(data.path, self.rows, records.lines))
             for block in records.blocks():
                 self.rows += block.records
                 self.count += 1
                 if self.rows > self._allowance.limits.rows:
                     raise NotPlain("too many rows")
-                yield block
+                yield block, data
 
 
 class _Reading:
@@ -106,9 +116,10 @@ class _Reading:
     def __init__(
         self,
         blocks: _Blocks,
-        first: Block | None,
-        rest: Iterator[Block],
+        first: _Given | None,
+        rest: Iterator[_Given],
         columns: Mapping[str, Column],
+        constants: Sequence[str],
         fmt: Format,
     ) -> None:
         self._blocks = blocks
@@ -116,6 +127,7 @@ class _Reading:
         self._rest = rest
         self._columns = columns
         self._fmt = fmt
+        self._constants = constants
         self._state = "new"
         self._failure: Exception | None = None
 
@@ -127,13 +139,13 @@ class _Reading:
         batch_size: int | None,  # noqa: ARG002 - Polars' protocol of sources
     ) -> Iterator[pl.DataFrame]:
         """Yield the blocks as frames, for Polars."""
-        names = list(self._columns) if with_columns is None else with_columns
+        names = [*self._columns, *self._constants] if with_columns is None else with_columns
         try:
             if self._state != "new":
                 raise NotPlain("read twice")
             self._state = "begun"
-            for block in self._ahead():
-                frame = self._frame(block, names)
+            for block, data in self._ahead():
+                frame = self._frame(block, data, names)
                 if n_rows is not None:
                     frame, n_rows = frame.head(n_rows), n_rows - min(n_rows, frame.height)
                 yield frame if predicate is None else frame.filter(predicate)
@@ -152,15 +164,15 @@ class _Reading:
             raise NotPlain("not read to the end")
         return Located(tuple(self._blocks.parts), self._blocks.rows, self._blocks.count)
 
-    def _ahead(self) -> Iterator[Block]:
-        block, self._first = self._first, None
+    def _ahead(self) -> Iterator[_Given]:
+        given, self._first = self._first, None
         with ThreadPoolExecutor(1) as ahead:
-            while block is not None:
+            while given is not None:
                 following = ahead.submit(next, self._rest, None)
-                yield block
-                block = following.result()
+                yield given
+                given = following.result()
 
-    def _frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
+    def _frame(self, block: Block, data: DataObject, names: Sequence[str]) -> pl.DataFrame:
         """Cut up a block. Columns with types are converted even if nobody asked: they may not convert."""
         types = {
             name: column.dtype
@@ -168,11 +180,11 @@ class _Reading:
             if column.is_cut_typed and not (block.quoted or block.spaced)
         }
         typed = [name for name, column in self._columns.items() if not column.is_text]
-        wanted = {*names, *typed} or {*list(self._columns)[:1]}
+        wanted = {*names, *typed} - {*data.constants} or {*list(self._columns)[:1]}
         cut = _cut(block, list(self._columns), wanted, self._fmt, types)
         made = cut.with_columns(
             plain_values.convert(cut[name], self._columns[name]) for name in typed if name not in types
-        )
+        ).with_columns(constant(value).alias(name) for name, value in data.constants.items() if name in names)
         return made.select(names)
 
 

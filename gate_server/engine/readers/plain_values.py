@@ -37,6 +37,11 @@ class Column:
         return self.kind == "string" and not self.guess
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it is text because there is nothing in it."""
+        return self.guess == _NOTHING
+
+    @property
     def is_cut_typed(self) -> bool:
         """Whether Polars may make the values while it cuts up: it takes what a cast does, but for spaces."""
         return self.kind in {"integer", "number"} and not self.guess

@@ -63,9 +63,12 @@ class Scan:
         `ReadFailure` when what was read is not what the objects hold: then no answer from it counts.
     again
         Returns the same table, to be read once more; None where the frame may be read repeatedly.
+    without_values
+        Columns that are text because they hold nothing.
     """
 
     schema: pa.Schema
     frame: pl.LazyFrame
     verify: Callable[[], Located]
     again: Callable[[], Scan] | None = None
+    without_values: frozenset[str] = frozenset()

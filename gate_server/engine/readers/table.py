@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import IO, NamedTuple
 
 import pandas as pd
@@ -28,10 +28,11 @@ from gate_server.model import Format
 
 @dataclass(frozen=True)
 class Table:
-    """The data, and where each row comes from."""
+    """The data, and where each row comes from; of JSON lines also what kinds of values a column holds."""
 
     data: pa.Table
     parts: tuple[Part, ...]
+    kinds: Kinds = field(default_factory=dict)
 
     @property
     def located(self) -> Located:
@@ -108,8 +109,8 @@ def read_table(objects: Sequence[DataObject], fmt: Format, allowance: Allowance)
         tables.append(read.data)
     if not tables:
         return None
-    whole = Table(pa.concat_tables(tables, promote_options="default"), tuple(parts))
-    return _with_constants(_typed(whole, fmt, kinds) if fmt.is_text else whole, given)
+    whole = Table(pa.concat_tables(tables, promote_options="default"), tuple(parts), kinds)
+    return _with_constants(_typed(whole, fmt) if fmt.is_text else whole, given)
 
 
 def _with_constants(table: Table, given: Sequence[tuple[DataObject, int]]) -> Table:
@@ -118,7 +119,7 @@ def _with_constants(table: Table, given: Sequence[tuple[DataObject, int]]) -> Ta
     for name in given[0][0].constants if given else ():
         values = [pa.repeat(one.constants[name], rows) for one, rows in given]
         data = data.append_column(name, pa.chunked_array(values))
-    return Table(data, table.parts)
+    return replace(table, data=data)
 
 
 class _Read(NamedTuple):
@@ -157,13 +158,13 @@ def _check_same(first: pa.Schema, first_path: str, schema: pa.Schema, path: str)
             raise ReadFailure("unreadable", "schema_mismatch", what, path=path)
 
 
-def _typed(table: Table, fmt: Format, kinds: Kinds) -> Table:
+def _typed(table: Table, fmt: Format) -> Table:
     data = table.data
     for place, name in enumerate(data.column_names):
         declared = fmt.types.get(name)
         try:
             if fmt.type == "jsonl":
-                column = jsonl.typed(data[name], kinds[name], declared)
+                column = jsonl.typed(data[name], table.kinds[name], declared)
             elif declared:
                 column = convert(data[name], declared)
             else:
@@ -181,4 +182,4 @@ def _typed(table: Table, fmt: Format, kinds: Kinds) -> Table:
                 path=path,
             ) from error
         data = data.set_column(place, name, column)
-    return Table(data, table.parts)
+    return replace(table, data=data)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,8 +24,7 @@ from gate_server.engine.objects import DataObject
 from gate_server.engine.readers import parquet_object
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.opening import in_memory
-from gate_server.engine.readers.scan import Part
-from gate_server.engine.readers.table import Table
+from gate_server.engine.readers.table import read_table
 from gate_server.model import Evaluation, Format, Limits, Result
 
 from .parity import asked_of, differ, tables
@@ -92,24 +93,45 @@ def told(results: Iterable[Result]) -> list[tuple[Any, ...]]:
     return [(one.success, one.message, one.observed, one.rows, one.detail.get("places")) for one in results]
 
 
+def written(table: pa.Table, fmt: Format) -> bytes:
+    """Return a table as a file that each reader gives back as it was."""
+    sink = io.BytesIO()
+    match fmt.type:
+        case "parquet":
+            pq.write_table(table, sink)
+        case "orc":
+            pa.orc.write_table(table, sink)
+        case _:
+            with pa.ipc.new_file(sink, table.schema) as file:
+                file.write_table(table)
+    return sink.getvalue()
+
+
 # Without shrinking, as each try compiles fifty expectations for each table.
 @settings(
     max_examples=EXAMPLES, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
-@given(pieces=st.lists(tables(), min_size=2, max_size=4), suite=suites(), again=st.booleans())
+@given(
+    pieces=st.lists(tables(), min_size=2, max_size=4),
+    suite=suites(),
+    kind=st.sampled_from(["parquet", "orc", "arrow"]),
+    again=st.booleans(),
+)
 def test_states_tell_what_the_pass_tells_of_all_objects_together(
-    pieces: list[pa.Table], suite: list[dict[str, Any]], again: bool
+    pieces: list[pa.Table], suite: list[dict[str, Any]], kind: Any, again: bool
 ) -> None:
-    asked = asked_of(*suite)
-    store = Store({f"{place}.parquet": parquet(piece) for place, piece in enumerate(pieces)})
-    firsts = [sum(piece.num_rows for piece in pieces[:place]) for place in range(len(pieces))]
-    parts = tuple(Part(f"{place}.parquet", first) for place, first in enumerate(firsts))
-    whole = passing.run(asked, in_memory(Table(pa.concat_tables(pieces), parts)))
+    asked, fmt = asked_of(*suite), Format(kind)
+    if kind == "orc":  # which has no unsigned integers
+        pieces = [piece.drop_columns(["u"]) for piece in pieces]
+    store = Store({f"{place}.{kind}": written(piece, fmt) for place, piece in enumerate(pieces)})
+    table = read_table(store.objects(), fmt, Allowance(Limits()))
+    assert table
+    whole = passing.run(asked, in_memory(table))
     kept = Kept()
-    found = datasets.judge(asked, store.objects(), PARQUET, Allowance(Limits()), kept)
+    found = datasets.judge(asked, store.objects(), fmt, Allowance(Limits()), kept)
     if again:
         store.opened.clear()
-        found = datasets.judge(asked, store.objects(), PARQUET, Allowance(Limits()), Kept(kept.made))
+        found = datasets.judge(asked, store.objects(), fmt, Allowance(Limits()), Kept(kept.made))
         assert found.known == len(pieces)
         assert not store.opened
     differing = [
@@ -123,6 +145,85 @@ def test_states_tell_what_the_pass_tells_of_all_objects_together(
     ]
     assert not differing, "\n".join(map(str, differing))
     assert {one.number for one in found.left} | set(found.results) == {one.number for one in asked}
+
+
+SPELLED = ["null", "1", "-2", "2.5", "1e3", "12345678901234567", "98765432109876543210"]
+SPELLED += ["true", '"a"', '"2024-01-01"', '{"a":1}', "[]"]
+# A column's values are mostly of one kind: else no table is ever read.
+COLUMN = st.sampled_from([["1", "-2"], ["1", "2.5"], ["true"], ['"a"', '"b"'], ["[1]"], SPELLED])
+OF_ANY = (
+    {"type": "expect_column_values_to_not_be_null"},
+    {"type": "expect_column_unique_value_count_to_be_between", "min_value": 1, "max_value": 2},
+    {"type": "expect_column_max_to_be_between", "max_value": 2},
+    {"type": "expect_column_sum_to_be_between", "max_value": 2},
+    {"type": "expect_column_values_to_be_in_type_list", "type_list": ["int64", "float64", "bool"]},
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> tuple[Format, dict[str, bytes], list[dict[str, Any]]]:
+    """Return a format whose types are those of all values, objects of it, and what is asked of these."""
+    kind = draw(st.sampled_from(["jsonl", "jsonl", "csv"]))
+    values = {name: draw(COLUMN) for name in ("a", "b", "c")}
+    contents = {}
+    for place in range(draw(st.integers(2, 4))):
+        names = draw(st.permutations(list(values))) if kind == "jsonl" else list(values)
+        names = names[: draw(st.integers(1, 3))] if kind == "jsonl" else names
+        of_column = {
+            name: st.sampled_from(draw(st.sampled_from([["null"], values[name], [*values[name], "null"]])))
+            for name in names
+        }
+        rows = [[draw(of_column[name]) for name in names] for _ in range(draw(st.integers(0, 4)))]
+        if kind == "csv":
+            lines = [",".join(names), *(",".join(row).replace("null", "").replace('"', "") for row in rows)]
+        else:
+            lines = [
+                "{" + ",".join(f'"{name}":{value}' for name, value in zip(names, row, strict=True)) + "}"
+                for row in rows
+            ]
+        contents[f"{place}.{kind}"] = "".join(f"{line}\n" for line in lines).encode()
+    types = draw(
+        st.sampled_from([{}, {}, {"a": "number"}, {"b": "string"}, {"c": "timestamp"}, {"a": "decimal"}])
+    )
+    asked = [
+        {
+            "type": one["type"],
+            "kwargs": {"column": draw(st.sampled_from(["a", "b", "c"]))}
+            | {k: v for k, v in one.items() if k != "type"},
+        }
+        for one in OF_ANY
+    ]
+    columns = {
+        "type": "expect_table_columns_to_match_ordered_list",
+        "kwargs": {"column_list": ["a", "b", "c"]},
+    }
+    return Format(kind, types=types, infer=kind == "csv"), contents, [*asked, columns]
+
+
+@settings(max_examples=5 * EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+@given(drawn=texts(), changed=st.integers(0, 3))
+def test_what_types_text_has_is_told_by_all_objects(
+    make_suite: Any, drawn: tuple[Format, dict[str, bytes], list[dict[str, Any]]], changed: int
+) -> None:
+    fmt, contents, asks = drawn
+    store, kept = Store(contents), Kept()
+    # What stands in one object changes into what stands in another.
+    before = Store(contents | {sorted(contents)[changed % len(contents)]: contents[min(contents)]})
+    first = judged(make_suite, before, *asks, kept=kept, fmt=fmt)
+    assert same(first, judged(make_suite, before, *asks, kept=None, fmt=fmt))
+    found = judged(make_suite, store, *asks, kept=Kept(kept.made), fmt=fmt)
+    assert same(found, judged(make_suite, store, *asks, kept=None, fmt=fmt))
+
+
+def same(one: Evaluation, other: Evaluation) -> bool:
+    """Whether two evaluations say the same of the data."""
+    return (one.status, one.problem, one.columns, one.rows, told(one.results)) == (
+        other.status,
+        other.problem,
+        other.columns,
+        other.rows,
+        told(other.results),
+    )
 
 
 def test_states_tell_of_what_is_counted_added_up_and_different() -> None:
@@ -149,6 +250,81 @@ def test_only_what_changed_is_read(make_suite: Any) -> None:
     assert (second.objects_read, second.objects_known) == (1, 2)
     assert told(second.results) == told(judged(make_suite, store, *asks, kept=None).results)
     assert second.results[0].detail["places"] == [{"path": "d/2.csv", "line": 3}]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "orc", "arrow"])
+def test_only_what_changed_is_read_of_each_format(make_suite: Any, kind: Any) -> None:
+    fmt, kept, asks = Format(kind), Kept(), (NOT_NULL, UNIQUE, MEAN, DEVIATION, ROWS)
+
+    def content(place: int, qty: int | None) -> bytes:
+        rows = [{"id": place * 10 + 1, "qty": place}, {"id": place * 10 + 2, "qty": qty}]
+        if kind == "jsonl":
+            return "".join(json.dumps(row) + "\n" for row in rows).encode()
+        return written(pa.Table.from_pylist(rows), fmt)
+
+    store = Store({f"d/{place}": content(place, 4) for place in (1, 2, 3)})
+    assert judged(make_suite, store, *asks, kept=kept, fmt=fmt).objects_read == 3
+    store.contents["d/2"] = content(2, None)
+    store.opened.clear()
+    found = judged(make_suite, store, *asks, kept=Kept(kept.made), fmt=fmt)
+    assert store.opened == ["d/2"]
+    assert (found.objects_read, found.objects_known) == (1, 2)
+    assert told(found.results) == told(judged(make_suite, store, *asks, kept=None, fmt=fmt).results)
+    line = 2 if kind == "jsonl" else None
+    assert found.results[0].detail["places"] == [{"path": "d/2", "line": line}]
+
+
+def test_a_key_that_some_objects_leave_out_is_null_there(make_suite: Any) -> None:
+    fmt, kept = Format("jsonl"), Kept()
+    store = Store(
+        {"d/1": b'{"id":1,"qty":1}\n{"id":2}\n', "d/2": b'{"id":3}\n', "d/3": b'{"qty":2.5,"id":4}\n'}
+    )
+    first = judged(make_suite, store, NOT_NULL, MEAN, kept=kept, fmt=fmt)
+    assert (first.objects_known, first.results[0].unexpected_count) == (0, 2)
+    store.contents["d/2"] = b'{"id":3,"qty":null}\n{"id":5}\n'
+    store.opened.clear()
+    found = judged(make_suite, store, NOT_NULL, MEAN, kept=Kept(kept.made), fmt=fmt)
+    assert (set(store.opened), found.objects_known) == ({"d/2"}, 2)
+    assert same(found, judged(make_suite, store, NOT_NULL, MEAN, kept=None, fmt=fmt))
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("jsonl", b'{"id":"x","qty":1}\n'),
+        ("jsonl", b'{"id":1,"qty":{}}\n'),
+        ("jsonl", b'{"id":1\n'),
+        ("jsonl", b"\n"),
+    ],
+)
+def test_json_lines_that_do_not_fit_are_told_as_without_states(
+    make_suite: Any, kind: Any, other: bytes
+) -> None:
+    fmt, kept = Format(kind), Kept()
+    store = Store({f"d/{place}": b'{"id":1,"qty":"a"}\n' for place in range(3)})
+    judged(make_suite, store, NOT_NULL, kept=kept, fmt=fmt)
+    store.contents["d/1"] = other
+    found = judged(make_suite, store, NOT_NULL, kept=Kept(kept.made), fmt=fmt)
+    plain = judged(make_suite, store, NOT_NULL, kept=None, fmt=fmt)
+    assert same(found, plain)
+    assert plain.status == ("answered" if other == b"\n" else "unreadable")
+
+
+def test_a_day_of_nulls_only_is_of_the_type_of_the_others(make_suite: Any) -> None:
+    store, kept = three(), Kept()
+    store.contents["d/2.csv"] = b"id,qty\n21,\n22,\n"
+    assert same(
+        judged(make_suite, store, NOT_NULL, MEAN, kept=kept),
+        judged(make_suite, store, NOT_NULL, MEAN, kept=None),
+    )
+    store.opened.clear()
+    found = judged(make_suite, store, NOT_NULL, MEAN, kept=Kept(kept.made))
+    assert (store.opened, found.objects_known) == ([], 3)
+    # Without the others it is text again, as it would be without states.
+    for path in ("d/1.csv", "d/3.csv"):
+        store.contents[path] = b"id,qty\n9,\n"
+    plain = judged(make_suite, store, NOT_NULL, MEAN, kept=None)
+    assert same(judged(make_suite, store, NOT_NULL, MEAN, kept=Kept(kept.made)), plain)
 
 
 def test_the_first_rows_that_fail_are_told_of_objects_that_are_not_read(make_suite: Any) -> None:

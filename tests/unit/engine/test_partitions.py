@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ FORMATS = {
     "csv": Format("csv", types=TYPES, partitions="hive"),  # type: ignore[arg-type]
     "parquet": Format("parquet", partitions="hive"),
     "orc": Format("orc", partitions="hive"),
+    "jsonl": Format("jsonl", types=TYPES, partitions="hive"),  # type: ignore[arg-type]
 }
 AFTER = {"type": "comparison", "column": {"name": "day"}, "operator": ">", "parameter": "2026-11-19"}
 ASKED: list[tuple[str, Mapping[str, Any], Any]] = [
@@ -52,6 +54,8 @@ ASKED: list[tuple[str, Mapping[str, Any], Any]] = [
 def written(kind: str, table: pa.Table) -> bytes:
     if kind == "csv":
         return ("qty\n" + "".join(f"{'' if v is None else v}\n" for v in table["qty"].to_pylist())).encode()
+    if kind == "jsonl":
+        return "".join(json.dumps({"qty": v}) + "\n" for v in table["qty"].to_pylist()).encode()
     sink = io.BytesIO()
     {"parquet": pq.write_table, "orc": pyarrow.orc.write_table}[kind](table, sink)
     return sink.getvalue()
@@ -97,6 +101,7 @@ def test_folders_give_columns_on_each_way(
     assert [result.success for result in ways[0].results] == [success for *_, success in ASKED]
     assert told(ways[0]) == told(ways[1]) == told(ways[2])
     assert ways[2].objects_known == 3
+    assert bool(ways[0].read_in_full) is (kind in {"orc", "jsonl"})
     single = evaluate(suite, data[:1], FORMATS[kind], {}, Limits())
     assert [result.success for result in single.results] == [True] * len(ASKED)
 
