@@ -21,11 +21,13 @@ DOCS = Path(__file__).parents[3] / "docs"
 NAME = re.compile(r"\bgate_[a-z_]+")
 
 
-def test_each_fault_names_a_test_that_there_is() -> None:
-    _, _, table = (DOCS / "reliability.md").read_text().partition("\n|---|---|---|---|\n")
-    lines = table.strip().splitlines()
-    assert lines
-    for line in lines:
+@pytest.mark.parametrize("page", ["reliability.md", "guarantees.md"])
+def test_each_fault_names_a_test_that_there_is(page: str) -> None:
+    tables = re.findall(
+        r"^\|[^\n]*\| (?:test|held by) \|\n\|[-|]+\|\n((?:\|.*\n)+)", (DOCS / page).read_text(), re.M
+    )
+    assert tables
+    for line in "".join(tables).splitlines():
         named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", line)
         assert named, line
         for path, name in named:
