@@ -18,7 +18,7 @@ from gate_server.lakefs.candidates import candidate_of_event, predict
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.commits import FULL_ID, Commits
 from gate_server.lakefs.listings import Listings
-from gate_server.model import Candidate, Check, Event, Outcome, Policy, Problem, Verdict, dump
+from gate_server.model import Candidate, Check, Commit, Event, Outcome, Policy, Problem, Verdict, dump
 from gate_server.policy.decide import could_not_tell, decide
 from gate_server.store.records import Answer, Kind
 from gate_server.store.store import Store
@@ -109,6 +109,19 @@ class CheckService:
         if check.verdict is None:
             return could_not_tell(Problem("no_verdict", "the check ended without a verdict", "ask again"))
         return check.verdict
+
+    def asked_by(self, repository: str, branch: str) -> tuple[Commit, Policy]:
+        """Return a branch's head, and the policy by which a merge into it would be judged now.
+
+        Raises
+        ------
+        NotFound
+            When there is no such branch.
+        CouldNotTell
+            When lakeFS does not answer, or the policy that the repository keeps is wrong.
+        """
+        head = self._commits.head(repository, branch)
+        return head, self._in_repository.governing(repository, branch, head, self.active.policy)
 
     def answered(self, asked: Asked, verdict: Verdict | None) -> None:
         """Record what an ask was answered; None is "still running"."""

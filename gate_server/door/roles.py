@@ -59,6 +59,7 @@ NEEDS: Mapping[str, Role] = {
     "web.check_waive": Role.ADMIN,
     "web.revert_page": Role.READER,
     "web.branch_page": Role.READER,
+    "web.branch_matches": Role.READER,
     "web.revert_plan": Role.REVERTER,
     "web.revert_apply": Role.REVERTER,
 }

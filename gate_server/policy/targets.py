@@ -12,7 +12,7 @@ from gate_server.policy.globs import matches
 
 def concerns(rule: Rule, path: str) -> bool:
     """Whether `rule` judges what lies at `path`; a dataset's rule only what lies under its root."""
-    return matches(path, rule.paths) and (rule.scope == "object" or _root_of(rule, path) != "")
+    return matches(path, rule.paths) and (rule.scope == "object" or root_of(rule, path) != "")
 
 
 def without_markers(rule: Rule, mine: Iterable[Change]) -> list[Change]:
@@ -39,7 +39,7 @@ def gone(rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject])
     if rule.scope == "object":
         return [] if any(targets(rule, mine, result)) else removed
     left = {root for root, _ in targets(rule, mine, result)}
-    return [path for path in removed if _root_of(rule, path) not in left]
+    return [path for path in removed if root_of(rule, path) not in left]
 
 
 def targets(
@@ -51,7 +51,7 @@ def targets(
             if change.new is not None and not passed_over(change.new, rule):
                 yield change.path, (change.new,)
         return
-    for prefix in sorted({_root_of(rule, change.path) for change in mine}):
+    for prefix in sorted({root_of(rule, change.path) for change in mine}):
         if parts := _parts(rule, prefix, result, rule.paths):
             yield prefix, parts
 
@@ -92,7 +92,7 @@ def passed_over(item: StoredObject, rule: Rule) -> bool:
     return is_marker(item) or (is_hidden and rule.hidden == "skip")
 
 
-def _root_of(rule: Rule, path: str) -> str:
+def root_of(rule: Rule, path: str) -> str:
     """Return the root of the dataset that `path` is a part of, one for each captured value, or ""."""
     parts = re.split(r"(\{[A-Za-z_][A-Za-z0-9_]*\})", rule.dataset)
     pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)

@@ -37,6 +37,7 @@ def pages(server: object, gate: Gate) -> dict[str, str]:
     found["reverted"] = f"/reverts/{gate.api.post('/api/v1/reverts', json=body).json()['revert']['id']}"
     found["history"] = f"/history?repository={world.name}&rule=five-columns"
     found["branch"] = f"/branches/{world.name}/main"
+    found["matches"] = f"{found['branch']}/matches"
     return found | {
         "policy": "/policy",
         "set-up": "/setup",
@@ -58,6 +59,7 @@ NAMES = (
     "policy",
     "set-up",
     "branch",
+    "matches",
     "nothing",
     "sign-in",
 )

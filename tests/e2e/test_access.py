@@ -56,6 +56,7 @@ READS = {
     "GET /checks/<check_id>/commit",
     "GET /reverts/<revert_id>",
     "GET /branches/<repository>/<branch>",
+    "GET /branches/<repository>/<branch>/matches",
     "GET /api/v1/checks",
     "GET /api/v1/checks/<string:check_id>",
     "GET /api/v1/checks/<string:check_id>/report",

@@ -382,7 +382,7 @@ def test_a_rule_that_matches_nothing_is_told(
     assert findings_of(bench.ground(policy=written(tmp_path)), sound)["D214"].state == "fine"
     findings = findings_of(bench.ground(policy=written(tmp_path, path="lakefs_*.tsv")), sound)
     assert "five" in only_fault(findings, "D214").saw
-    monkeypatch.setattr("gate_server.setup.doctor.of_rules.MOST_OBJECTS", 0)
+    monkeypatch.setattr("gate_server.setup.matching.MOST_OBJECTS", 0)
     assert findings_of(bench.ground(policy=written(tmp_path)), sound)["D214"].state == "could not look"
 
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from gate_server.checks.repository_policies import RepositoryPolicies
 from gate_server.errors import CouldNotTell
-from gate_server.lakefs.client import repository_url
 from gate_server.lakefs.listings import Listings
-from gate_server.model import Policy, Rule
+from gate_server.model import Policy
 from gate_server.policy.document import PolicyErrors
-from gate_server.policy.globs import literal_prefix
 from gate_server.policy.plan import applied_rules
-from gate_server.policy.targets import concerns
 from gate_server.reports.wording import count, seconds
 from gate_server.setup.doctor.finding import Finding, Ground, fine, found, nothing, unseen
 from gate_server.setup.doctor.of_branch import Head
 from gate_server.setup.doctor.of_gate import GateState, told
 from gate_server.setup.lint import lint_policy
+from gate_server.setup.matching import MOST_OBJECTS, matched
 
-MOST_OBJECTS = 20_000
 LAST_CHECKS = 200
 WEBHOOK_S = 60  # as in actions/gate_pre_merge.yaml
 
@@ -77,13 +73,13 @@ def rules(ground: Ground, head: Head, base: GateState) -> Iterator[Finding]:
         yield nothing("D214", place, "no rule is for the branch (D213)")
         return
     yield fine("D213", place, f"for it: {', '.join(rule.name for rule in applied.rules)}")
-    seen = {rule.name: _matches_something(head, rule) for rule in applied.rules}
-    if empty := [name for name, matched in seen.items() if matched is False]:
+    seen = matched(head.lakefs, place.repository, head.commit, applied.rules)
+    none = [one for one in seen if not one.objects]
+    if empty := [one.rule.name for one in none if one.is_whole]:
         yield found("D214", place, f"nothing at the head is for: {', '.join(empty)}")
-    elif unknown := [name for name, matched in seen.items() if matched is None]:
-        yield unseen(
-            "D214", place, f"no match among the first {MOST_OBJECTS:,} objects: {', '.join(unknown)}"
-        )
+    elif none:
+        names = ", ".join(one.rule.name for one in none)
+        yield unseen("D214", place, f"no match among the first {MOST_OBJECTS:,} objects: {names}")
     else:
         yield fine("D214", place, f"each of {count(len(seen), 'rule')} matches something")
 
@@ -93,18 +89,3 @@ def _own_policy(head: Head, base: GateState, path: str) -> Policy | None:
         raise CouldNotTell("the gate's database was not read (D302, D303)")
     policies = RepositoryPolicies(head.lakefs, Listings(head.lakefs), base.store.policies)
     return policies.of(head.place.repository, head.commit, path)
-
-
-def _matches_something(head: Head, rule: Rule) -> bool | None:
-    """Return whether an object is for `rule`; None where there are too many to say no."""
-    path = repository_url(head.place.repository, "refs", head.commit.id, "objects", "ls")
-    looked = 0
-    for pattern in rule.paths:
-        entries = head.lakefs.pages(path, prefix=literal_prefix(pattern))
-        for entry in islice(entries, MOST_OBJECTS - looked + 1):
-            if looked == MOST_OBJECTS:
-                return None
-            looked += 1
-            if concerns(rule, str(entry.get("path", ""))):
-                return True
-    return False

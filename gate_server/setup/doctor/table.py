@@ -157,7 +157,7 @@ TABLE: tuple[Known, ...] = (
         "D214",
         "advice",
         "A rule matches nothing on the branch",
-        "what the branch holds, up to 20,000 objects a rule",
+        "what the branch holds, up to 20,000 objects",
         "check the rule's `paths:`; for data that is still to come there is nothing to do",
     ),
     Known(
