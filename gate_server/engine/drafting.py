@@ -27,6 +27,7 @@ from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.table import Table, read_table
 from gate_server.engine.run import Unanswered
 from gate_server.engine.suites import read_suite
+from gate_server.engine.table_formats.live import live
 from gate_server.model import ColumnType, Draft, Format, Limits, Problem
 
 # From how many rows on something is taken for meant.
@@ -64,7 +65,8 @@ def draft(name: str, objects: Sequence[DataObject], fmt: Format, limits: Limits)
     path = objects[0].path if objects else ""
     try:
         reading = fmt if fmt.types else replace(fmt, infer=fmt.is_delimited)
-        found = read_table(objects, reading, Allowance(limits))
+        files, read_as = live(objects, reading, allowance := Allowance(limits))
+        found = read_table(files, read_as, allowance)
         if found is None or not found.data.num_rows:
             return Draft(fmt, problem=Problem("empty", "there are no rows to draft a suite from", path=path))
         table, fmt = _typed(found, fmt)

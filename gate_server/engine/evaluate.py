@@ -25,6 +25,7 @@ from gate_server.engine.readers.scan import NotPlain
 from gate_server.engine.readers.table import read_table
 from gate_server.engine.reference import read_beside
 from gate_server.engine.run import Unanswered
+from gate_server.engine.table_formats.live import live
 from gate_server.model import AGE_AT_COMMIT, COMPARING, Evaluation, Format, Limits, Problem, Result, Suite
 
 
@@ -50,13 +51,16 @@ def evaluate(
     allowance, other_allowance = Allowance(limits), Allowance(limits)
     path = objects[0].path if objects else ""
     try:
+        if not objects:
+            raise Unanswered("there is nothing to judge")
+        files, read_as = live(objects, fmt, allowance)
         evaluation = _evaluate(
             suite,
-            objects,
-            fmt,
+            files,
+            read_as,
             parameters,
             allowance,
-            lambda asked: read_beside(asked, objects, reference, fmt, other_allowance, committed_at),
+            lambda asked: read_beside(asked, files, reference, fmt, other_allowance, committed_at),
             kept,
         )
     except ReadFailure as failure:
@@ -101,8 +105,9 @@ def evaluate_together(
         of_suite.append(range(len(joined), len(joined) + len(asked)))
         joined += [replace(one, number=len(joined) + place) for place, one in enumerate(asked)]
     try:
-        objects = with_partitions(objects, fmt)
-        whole = _judged(joined, objects, fmt, allowance, lambda _: Beside())
+        files, read_as = live(objects, fmt, allowance)
+        files = with_partitions(files, read_as)
+        whole = _judged(joined, files, read_as, allowance, lambda _: Beside())
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
     spared_bytes, spared_objects = spared(objects)
@@ -141,8 +146,8 @@ def _evaluate(
     problems = [*problems, *format_problems(suite, asked, fmt)]
     if problems:
         return Evaluation("error", problem=problems[0])
-    if not objects:
-        return _error("no_objects", "there is nothing to judge", "")
+    if not objects:  # a table of no file
+        return _without_content(asked, beside)
     objects = with_partitions(objects, fmt)
     if kept is not None and not _compared(asked):
         with contextlib.suppress(NotPlain):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gate_server.engine.table_formats.view import View
+
 
 class Origin:
     """Where the bytes came from that an object gave: kept on this machine, or the store. Safe in threads."""
@@ -50,6 +52,8 @@ class DataObject:
         Stands for its content: a checksum alone may be what somebody claims. Empty where nothing does.
     constants
         Columns that its folders give, each with its one value; they follow the object's own.
+    view
+        What a table has of it; None where that is all that it holds.
     confirm
         To be called once what was opened last was found to have the announced length and checksum.
     origin
@@ -63,6 +67,7 @@ class DataObject:
     read_range: Callable[[int, int], bytes | None] | None = None
     identity: str = ""
     constants: Mapping[str, pa.Scalar] = field(default_factory=dict)
+    view: View | None = None
     confirm: Callable[[], None] = _nobody_asks
     origin: Origin = field(default_factory=Origin, compare=False)
 

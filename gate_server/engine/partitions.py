@@ -116,6 +116,11 @@ def _dates(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values
 
 
+def in_order(schema: pa.Schema, data: DataObject) -> pa.Schema:
+    """Return the columns of an object, those that are given included, in the order of its table."""
+    return data.view.ordered(schema) if data.view else schema
+
+
 def fields_of(data: DataObject) -> list[pa.Field]:
     """Return the columns that an object's folders give, as a schema has them."""
     return [pa.field(name, value.type) for name, value in data.constants.items()]

@@ -17,6 +17,7 @@ from gate_server.engine.readers.scan import NotPlain, Scan
 from gate_server.engine.readers.source import MD5
 from gate_server.engine.readers.table import Table, read_table
 from gate_server.engine.run import Unanswered
+from gate_server.engine.table_formats.live import live
 from gate_server.model import COMPARING, Format
 
 
@@ -31,6 +32,7 @@ def read_beside(
     """Return what the destination holds; what cannot be read there is no fault of what is judged."""
     compares = any(one.type in COMPARING for one in asked)
     try:
+        reference, fmt = live(reference, fmt, allowance)
         held = with_partitions(reference, fmt) if compares else []
         table = _there(asked, held, fmt, allowance) if held else None
     except ReadFailure as failure:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.table import Table, read_table
+from gate_server.engine.table_formats.live import live
 from gate_server.model import Format, Limits, Problem, Sample, SampledRow
 
 MASKED = "•••"
@@ -36,7 +37,8 @@ def sample(
     """
     plain = replace(fmt, types={}, infer=False) if fmt.is_delimited else fmt  # the text as it stands there
     try:
-        table = read_table(objects, plain, Allowance(limits))
+        files, read_as = live(objects, plain, allowance := Allowance(limits))
+        table = read_table(files, read_as, allowance)
     except ReadFailure as failure:
         return Sample(problem=Problem(failure.code, failure.message, failure.hint, failure.path))
     wanted = [row for row in rows if table is not None and 0 <= row < table.data.num_rows]

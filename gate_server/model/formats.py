@@ -24,7 +24,7 @@ class Format:
 
     __pydantic_config__ = STRICT
 
-    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow"]
+    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow", "delta"]
     header: bool = True
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     infer: bool = False
@@ -42,6 +42,11 @@ class Format:
     def is_delimited(self) -> bool:
         """Whether it is a text of records whose fields a delimiter parts."""
         return self.type in {"csv", "tsv"}
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a folder whose log says which files make the table."""
+        return self.type == "delta"
 
     @property
     def is_text(self) -> bool:

@@ -66,6 +66,7 @@ class DeclaredOutcome:
         "no_commit_id",
         "partly_reverted",
         "require",
+        "table",
     ]
     outcome: Outcome
     message: str

@@ -28,6 +28,7 @@ from gate_server.policy.document import PolicyErrors, line_of, parse
 from gate_server.policy.globs import is_pattern
 from gate_server.policy.nodes import build, unknown
 from gate_server.policy.routes import wrong_routes
+from gate_server.policy.tables import wrong_table
 from gate_server.policy.watches import wrong_watches
 
 Read = Callable[[str], bytes]
@@ -248,6 +249,7 @@ def _rule(
         findings.append(f"{name}:{line}: rule {rule.name}: `reference:` is a folder, so it ends with a slash")
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
+    findings += [f"{name}:{line}: rule {rule.name}: {wrong}" for wrong in wrong_table(rule)]
     form = rule.format
     if form.types and not form.is_text:
         findings.append(f"{name}:{line}: rule {rule.name}: types are for csv, tsv and jsonl, not {form.type}")

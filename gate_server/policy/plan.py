@@ -27,6 +27,7 @@ from gate_server.policy.declared import (
 )
 from gate_server.policy.globs import covering_prefixes, exactly, matches
 from gate_server.policy.requirements import unmet
+from gate_server.policy.tables import unlogged
 from gate_server.policy.targets import (
     concerns,
     dataset_glob,
@@ -164,6 +165,8 @@ def make_plan(
         declared += unmet(rule, candidate, without_markers(rule, mine), heads or {})
         suite = policy.suite_of(rule)
         for target, objects in targets(rule, mine, changes.result):
+            if rule.format.is_table:
+                declared += unlogged(rule, target, mine, changes)
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
                 declared.append(linked_outcome(rule, target))

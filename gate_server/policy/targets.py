@@ -12,6 +12,8 @@ from gate_server.policy.globs import matches
 
 def concerns(rule: Rule, path: str) -> bool:
     """Whether `rule` judges what lies at `path`; a dataset's rule only what lies under its root."""
+    if rule.format.is_table:  # all of it, its log included
+        return root_of(rule, path) != ""
     return matches(path, rule.paths) and (rule.scope == "object" or root_of(rule, path) != "")
 
 
@@ -72,7 +74,9 @@ def _parts(
     return tuple(
         item
         for path, item in sorted(listing.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass"))
-        if path.startswith(root) and matches(path, patterns) and not passed_over(item, rule)
+        if path.startswith(root)
+        and (rule.format.is_table or matches(path, patterns))
+        and not passed_over(item, rule)
     )
 
 
@@ -89,7 +93,7 @@ def passed_over(item: StoredObject, rule: Rule) -> bool:
     Readers such as Polars read hidden files, so those are judged unless the rule says otherwise.
     """
     is_hidden = item.path.rpartition("/")[2].startswith(("_", "."))
-    return is_marker(item) or (is_hidden and rule.hidden == "skip")
+    return is_marker(item) or (is_hidden and rule.hidden == "skip" and not rule.format.is_table)
 
 
 def root_of(rule: Rule, path: str) -> str:

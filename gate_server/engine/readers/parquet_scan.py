@@ -16,7 +16,7 @@ from polars.io.plugins import register_io_source
 
 from gate_server.engine.native.frames import constant, is_held
 from gate_server.engine.objects import DataObject
-from gate_server.engine.partitions import check_apart, fields_of
+from gate_server.engine.partitions import check_apart, fields_of, in_order
 from gate_server.engine.readers.drift import check_drift
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.footer import Footer
@@ -36,7 +36,8 @@ class Footers:
         self._allowance = allowance
         self.footers = [one.footer for one in objects]
         self._own_schema = self.footers[0].schema
-        self.schema = pa.schema([*self._own_schema, *fields_of(objects[0].data)])
+        whole = pa.schema([*self._own_schema, *fields_of(objects[0].data)])
+        self.schema = in_order(whole, objects[0].data)
         first, parts = 0, []
         for one in objects:
             parts.append(Part(one.data.path, first))
@@ -131,6 +132,8 @@ def open_parquet(objects: Sequence[DataObject], allowance: Allowance) -> Footers
     side_by_side(found, ParquetObject.open, allowance)
     footers = [one.footer for one in found]
     for one in found:
+        if one.data.view and not one.data.view.is_plain(one.footer.schema):
+            raise NotPlain("its table has other columns or rows of it")
         check_apart(one.footer.schema.names, one.data)
     check_drift([(one.data.path, one.footer.schema) for one in found])
     if (

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gate_server.engine.naming import plain, quoted
 from gate_server.engine.objects import DataObject
-from gate_server.engine.partitions import check_apart
+from gate_server.engine.partitions import check_apart, in_order
 from gate_server.engine.readers import jsonl
 from gate_server.engine.readers.arrow import read_arrow
 from gate_server.engine.readers.columns import Unconvertible, convert, infer
@@ -119,7 +119,8 @@ def _with_constants(table: Table, given: Sequence[tuple[DataObject, int]]) -> Ta
     for name in given[0][0].constants if given else ():
         values = [pa.repeat(one.constants[name], rows) for one, rows in given]
         data = data.append_column(name, pa.chunked_array(values))
-    return replace(table, data=data)
+    names = in_order(data.schema, given[0][0]).names if given else data.column_names
+    return replace(table, data=data.select(names))
 
 
 class _Read(NamedTuple):
@@ -135,7 +136,8 @@ def _read_one(data: DataObject, fmt: Format, allowance: Allowance) -> _Read | No
         if file.seek(0, 2) == 0:
             return None
         if not fmt.is_text:
-            return _Read(_BINARY[fmt.type](file, allowance))
+            table = _BINARY[fmt.type](file, allowance)
+            return _Read(data.view.of(table) if data.view else table)
         read = read_csv(file, fmt, allowance) if fmt.is_delimited else read_jsonl(file, allowance)
         return _Read(*read) if read else None
 

@@ -80,7 +80,7 @@ def test_the_digest_covers_what_is_said_not_how() -> None:
         ("time_s: 5", "tme_s: 5", 10, "did you mean `time_s`"),
         ("time_s: 5", "time_s: -5", 10, "greater than 0"),
         ("suite: s", "siute: s", 7, "did you mean `suite`"),
-        ("type: csv", "type: cvs", 8, "'csv', 'tsv', 'jsonl', 'parquet', 'orc' or 'arrow'"),
+        ("type: csv", "type: cvs", 8, "'csv', 'tsv', 'jsonl', 'parquet', 'orc', 'arrow'"),
         ("type: csv", "type: orc", 5, "types are for csv, tsv and jsonl, not orc"),
         ("a: integer", "a: int", 8, "'integer'"),
         ("rule: orders", "rule: order", 12, "did you mean `orders`"),

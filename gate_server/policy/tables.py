@@ -1,0 +1,71 @@
+"""Rules on tables that have a log of their own: what such a rule needs, and what no writer of tables does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+
+from gate_server.model import Change, ChangeKind, Changes, DeclaredOutcome, Outcome, Rule
+from gate_server.policy.globs import matches
+
+_DELTA_COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
+# What a writer may write once more: hints, checksums and checkpoints, which say nothing new.
+_WRITTEN_AGAIN = re.compile(r"_delta_log/(_last_checkpoint|[^/]+\.checkpoint\.[^/]+|[^/]*\.crc)")
+# For each format what the table below its root may look like, and the library that reads its log.
+_PROBES = {"delta": ("_delta_log/00000000000000000000.json", "day=1/part-0.parquet")}
+_LIBRARIES = {"delta": "deltalake"}
+
+
+def wrong_table(rule: Rule) -> Iterable[str]:
+    """Yield what is wrong with a rule on a table."""
+    kind = rule.format.type
+    if not rule.suite or not rule.format.is_table:
+        return
+    if rule.scope != "dataset":
+        yield f"a table of format {kind} is a folder: `scope: dataset` and its root, `dataset:`, are needed"
+    root = re.sub(r"\{[^}]*\}", "x", rule.dataset)
+    if rule.dataset and not all(matches(root + probe, rule.paths) for probe in _PROBES[kind]):
+        yield f"`paths:` has to cover all of the table, its log included, such as {rule.dataset}**"
+    if rule.format.partitions:
+        yield f"format.partitions is not for {kind}: its log says which columns a file's folder gives"
+    if rule.runs == "here" and find_spec(_LIBRARIES[kind]) is None:
+        yield f"format {kind} needs a library that is not installed: pip install 'lakefs-gate[{kind}]'"
+
+
+def unlogged(rule: Rule, root: str, mine: Sequence[Change], changes: Changes) -> Iterable[DeclaredOutcome]:
+    """Yield what changes below a table's `root` in a way that its log cannot tell of.
+
+    Files of such a table are written once, under a name of their own, and its versions only go up: readers
+    keep by name what they read, and the gate what it found.
+    """
+    for change in mine:
+        name = change.path.removeprefix(root)
+        if (
+            change.kind is ChangeKind.CHANGED
+            and change.path.startswith(root)
+            and not _WRITTEN_AGAIN.fullmatch(name)
+        ):
+            yield DeclaredOutcome(
+                "table",
+                Outcome.FAIL,
+                "is written anew in its place, and files of a table never are: its log does not tell of it",
+                rule.name,
+                change.path,
+                "write it as a new file, by a version of its own",
+            )
+    before, after = (_newest(root, paths) for paths in (changes.base, changes.result))
+    if after is not None and before is not None and after < before:
+        yield DeclaredOutcome(
+            "table",
+            Outcome.FAIL,
+            f"goes back from version {before} to {after}, and a table's versions only go up",
+            rule.name,
+            root,
+            "restore it by a version of its own; a whole branch goes back by `gate revert`",
+        )
+
+
+def _newest(root: str, paths: Iterable[str]) -> int | None:
+    found = [_DELTA_COMMIT.fullmatch(path, len(root)) for path in paths if path.startswith(root)]
+    return max((int(one[1]) for one in found if one), default=None)

@@ -1,0 +1,113 @@
+"""Tables with a log of their own, on a branch: judged as readers would see them once merged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from local_lakefs.testing import RunningServer
+from tests.e2e.canaries import CELL
+from tests.e2e.harness import Gate, World, running_gate
+
+RULES = """\
+version: 1
+rules:
+  - {name: delta, paths: [delta/**], suite: orders, format: {type: delta},
+     scope: dataset, dataset: 'delta/{table}/'}
+"""
+SUITE = [
+    {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "qty"}},
+    {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "day"}},
+]
+
+
+@pytest.fixture(scope="module")
+def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """Give a gate that judges tables."""
+    folder = Path(tmp_path_factory.mktemp("tables"))
+    (folder / "suites").mkdir()
+    (folder / "gate.yaml").write_text(RULES)
+    (folder / "suites" / "orders.json").write_text(json.dumps({"expectations": SUITE}))
+    with running_gate(server.environment, folder / "data", GATE_POLICY=str(folder / "gate.yaml")) as running:
+        yield running
+
+
+def rows(first: int, qty: int | None = 1) -> pa.Table:
+    return pa.table(
+        {"id": [first, first + 1], "day": ["d1", "d1"], "qty": [1, qty], "note": [CELL, CELL]},
+        schema=pa.schema(
+            {"id": pa.int64(), "day": pa.string(), "qty": pa.int64(), "note": pa.string()},
+        ),
+    )
+
+
+def append(table: Path, data: pa.Table) -> None:
+    write_deltalake(table, data, mode="append", partition_by=["day"])
+
+
+def below(folder: Path, prefix: str) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {f"{prefix}{path.relative_to(folder)}": path.read_bytes() for path in files}
+
+
+def evaluated(gate: Gate, answer: dict[str, Any]) -> dict[str, Any]:
+    (found,) = gate.api.get(f"/api/v1/checks/{answer['check']}").json()["validations"]
+    return dict(found["meta"]["gate"])
+
+
+def test_a_delta_table_is_judged_by_its_newest_version(world: World, gate: Gate, tmp_path: Path) -> None:
+    table = tmp_path / "orders"
+    for first in (0, 2, 4):
+        append(table, rows(first))
+    world.commit(world.main, before := below(table, "delta/orders/"))
+
+    def changed() -> dict[str, bytes]:
+        return {path: one for path, one in below(table, "delta/orders/").items() if before.get(path) != one}
+
+    append(table, rows(6))
+    world.branch("first", "main", **changed())
+    first = gate.ask(world.name, "first")
+    assert first["verdict"] == "PASS", first
+    assert evaluated(gate, first)["rows"] == 8
+
+    append(table, rows(8))
+    good = changed()
+    world.branch("second", "main", **good)
+    whole = evaluated(gate, gate.ask(world.name, "second"))
+    assert (whole["rows"], whole["objects_known"]) == (10, 3)
+
+    append(table, rows(10, None))
+    world.branch("null", "main", **changed())
+    refused = gate.ask(world.name, "null")
+    assert refused["verdict"] == "FAIL"
+    assert "`qty`: 1 of 12 values are null" in refused["summary"]
+
+    # Rows that a later version deletes do not count, though their file is still there.
+    DeltaTable(table).delete("qty is null")
+    world.branch("mended", "main", **changed())
+    mended = gate.ask(world.name, "mended")
+    assert (mended["verdict"], evaluated(gate, mended)["rows"]) == ("PASS", 11)
+
+    old = next(path for path in before if path.endswith(".parquet"))
+    lost = next(path for path in good if path.endswith(".parquet"))
+    gap = f"delta/orders/_delta_log/{3:020}.json"
+    for name, change, told in (
+        (
+            "lost",
+            {path: one for path, one in good.items() if path != lost},
+            f"names this file, and there is none in {lost}",
+        ),
+        ("gap", {path: one for path, one in good.items() if path != gap}, "version 3 is missing"),
+        ("overwritten", {old: before[old][::-1]}, "is written anew in its place"),
+    ):
+        world.branch(name, "main", **change)
+        refused = gate.ask(world.name, name)
+        assert refused["verdict"] == "FAIL", refused
+        assert told in refused["summary"]

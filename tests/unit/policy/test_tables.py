@@ -1,0 +1,106 @@
+"""Rules on tables that have a log: what they need, and what no writer of such tables does."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+
+import pytest
+
+from gate_server.model import Change, ChangeKind, Changes, Format, ObjectIdentity, Outcome, Rule, StoredObject
+from gate_server.policy import tables
+from gate_server.policy.plan import make_plan
+
+from .test_load import findings, read
+from .test_plan import CANDIDATE, policy
+
+RULE = "version: 1\nrules:\n  - {name: t, suite: s, paths: [%s], format: {%s}%s}\n"
+DATASET = ", scope: dataset, dataset: 'tables/{table}/'"
+DELTA = Rule(
+    "r", ("tables/**",), "s", Format("delta"), scope="dataset", dataset="tables/{table}/", hidden="skip"
+)
+
+
+def test_a_rule_on_a_table_is_read() -> None:
+    (rule,) = read(RULE % ("tables/**", "type: delta", DATASET)).rules
+    assert rule.format.is_table
+
+
+@pytest.mark.parametrize(
+    ("paths", "fmt", "more", "told"),
+    [
+        ("tables/**", "type: delta", "", "`scope: dataset` and its root, `dataset:`, are needed"),
+        ("tables/**/*.parquet", "type: delta", DATASET, "has to cover all of the table, its log included"),
+        ("tables/**", "type: delta, partitions: hive", DATASET, "format.partitions is not for delta"),
+        ("tables/**", "type: delta, types: {a: integer}", DATASET, "types are for csv, tsv and jsonl"),
+    ],
+)
+def test_what_a_rule_on_a_table_lacks_is_told(paths: str, fmt: str, more: str, told: str) -> None:
+    assert any(told in finding for finding in findings(RULE % (paths, fmt, more)))
+
+
+def test_a_policy_is_refused_where_the_library_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(tables, "find_spec", lambda name: None if name == "deltalake" else there(name))
+    text = RULE % ("tables/**", "type: delta", DATASET)
+    assert findings(text) == [
+        "p/gate.yaml:3: rule t: format delta needs a library that is not installed: "
+        "pip install 'lakefs-gate[delta]'"
+    ]
+    lent = RULE % ("tables/**", "type: delta", f"{DATASET}, runs: elsewhere")
+    assert read(lent).rules[0].runs == "elsewhere"
+
+
+def stored(path: str, content: str = "c") -> StoredObject:
+    return StoredObject(path, ObjectIdentity(f"local://{path}/{content}", content, 10), "j" * 64)
+
+
+def outcomes(base: Iterable[StoredObject], result: Iterable[StoredObject]) -> list[tuple[Outcome, str]]:
+    """Return what a plan declares of a merge that makes `result` of `base`."""
+    old, new = ({item.path: item for item in items} for items in (base, result))
+    found = []
+    for path in sorted(old.keys() | new.keys()):
+        before, after = old.get(path), new.get(path)
+        if before != after:
+            kind = ChangeKind.CHANGED if before and after else ChangeKind.ADDED
+            found.append(Change(path, kind if after else ChangeKind.REMOVED, before, after))
+    changes = Changes(tuple(found), base=old, result=new)
+    plan = make_plan(policy(DELTA), CANDIDATE, changes, engine_version="1")
+    return [(item.outcome, item.path) for item in plan.declared]
+
+
+def commit(version: int, content: str = "c") -> StoredObject:
+    return stored(f"tables/a/_delta_log/{version:020}.json", content)
+
+
+FILE = stored("tables/a/day=1/_part-0.parquet")
+
+
+def test_new_versions_hints_and_checkpoints_are_as_they_should_be() -> None:
+    hint, again = (stored("tables/a/_delta_log/_last_checkpoint", content) for content in "xy")
+    checkpoint = f"tables/a/_delta_log/{1:020}.checkpoint.parquet"
+    one, other = stored(checkpoint, "x"), stored(checkpoint, "y")
+    assert not outcomes([commit(0), FILE, hint, one], [commit(0), commit(1), FILE, again, other])
+    assert not outcomes([commit(0), commit(1), FILE], [commit(1), commit(2), FILE])
+    assert not outcomes([], [commit(0), FILE])
+
+
+def test_a_file_or_a_commit_that_is_written_anew_fails() -> None:
+    changed = stored(FILE.path, "other")
+    assert outcomes([commit(0), FILE], [commit(0), changed]) == [(Outcome.FAIL, FILE.path)]
+    assert outcomes([commit(0), FILE], [commit(0, "other"), FILE]) == [(Outcome.FAIL, commit(0).path)]
+
+
+def test_versions_that_go_back_fail() -> None:
+    assert outcomes([commit(0), commit(1)], [commit(0)]) == [(Outcome.FAIL, "tables/a/")]
+
+
+def test_all_of_a_table_is_judged_hidden_files_too() -> None:
+    changes = Changes((Change(FILE.path, ChangeKind.ADDED, None, FILE),), result={FILE.path: FILE})
+    (obligation,) = make_plan(policy(DELTA), CANDIDATE, changes, engine_version="1").obligations
+    assert (obligation.target, obligation.objects) == ("tables/a/", (FILE,))
+    assert obligation.states_key == ""  # one object has no states to keep
+
+
+def test_a_table_that_goes_altogether_is_a_deletion() -> None:
+    assert outcomes([commit(0), FILE], []) == [(Outcome.WARN, commit(0).path)]
