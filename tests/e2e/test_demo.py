@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from local_lakefs.testing import RunningServer
-from tests.e2e.harness import GATE_COMMAND, HOOK_TOKEN, free_port
+from tests.e2e.blocks import blocks
+from tests.e2e.harness import GATE_COMMAND, HOOK_TOKEN, ROOT, free_port
 from tests.e2e.terminal import assert_nothing_is_left, read
 
 TOLD = [
@@ -66,6 +68,14 @@ def test_the_demo_on_the_embedded_lakefs(temporary: Path) -> None:
     assert done.stdout.count("lakeFS answered 412") == 2
     assert done.stdout.count("(process ") == 2
     assert_nothing_is_left(temporary, done.stdout)
+    (shown,) = (text for kind, text in blocks(ROOT / "README.md") if kind == "text demo")
+    told = {alike(line) for line in done.stdout.splitlines()}
+    assert [line for line in shown.splitlines() if "..." not in line and alike(line) not in told] == []
+
+
+def alike(line: str) -> str:
+    """Return a line with one word for each that has a digit, and one space for several."""
+    return " ".join(re.sub(r"[\w.]*\d[\w.]*", "N", line).split())
 
 
 def on(server: RunningServer) -> list[str]:
