@@ -1,4 +1,4 @@
-"""The code blocks of a document as one shell script: what a reader types, and the answer that stands below."""
+"""The code blocks of a document as one shell script: what a reader types, and the answer below it."""
 
 from __future__ import annotations
 
