@@ -25,7 +25,7 @@ from gate_server.engine.states import LINES, UNEXPECTED_ROWS, KnownLines, State,
 from gate_server.model import Format, Result
 
 # How many different values are kept of the objects of one dataset, and of one of them: 64 MB, and 1 MB. All
-# expectations share them, as each value takes time as well (some 2 us, one at a time).
+# expectations of a suite share them, as each value takes time as well (some 2 us, one at a time).
 MOST_VALUES, MOST_VALUES_OF_ONE = 1 << 22, 1 << 16
 
 
@@ -39,10 +39,19 @@ class Kept:
         From before; empty where nothing is.
     made
         What is to be kept from now on; empty where that is what is known.
+    most_bytes
+        Above this it is made without the digests of different values.
     """
 
     known: bytes = b""
     made: bytes = b""
+    most_bytes: int = 100_000_000
+
+    def make(self, found: States) -> None:
+        """Keep what was found from now on."""
+        self.made = states.dump(found)
+        if len(self.made) > self.most_bytes:
+            self.made = states.dump(states.without_digests(found))
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,19 @@ class Judged:
 
 
 def judge(
-    asked: Sequence[Asked], objects: Sequence[DataObject], fmt: Format, allowance: Allowance, kept: Kept
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    kept: Sequence[tuple[range, Kept]],
 ) -> Judged:
     """Judge objects as one table, in their order, and put what is to be kept into `kept`.
+
+    Parameters
+    ----------
+    kept
+        Of each suite, with the numbers that its expectations have among `asked`. An object that one of
+        them does not know is read for all.
 
     Raises
     ------
@@ -81,8 +100,9 @@ def judge(
         raise NotPlain("it is no dataset of objects that can be read by themselves")
     if sum(data.size_bytes for data in filled) > allowance.limits.size_bytes:
         raise NotPlain("a limit of the data")
-    reading = Reading(asked, fmt, min(MOST_VALUES_OF_ONE, MOST_VALUES // len(filled)))
-    before = _known(kept.known)
+    suites = tuple(numbers for numbers, _ in kept)
+    reading = Reading(asked, suites, fmt, min(MOST_VALUES_OF_ONE, MOST_VALUES // len(filled)))
+    before = states.joined([(numbers, _known(one.known)) for numbers, one in kept])
     keys = [key_of(data) for data in filled]
     missing = [data for data, key in zip(filled, keys, strict=True) if key not in before.by_key]
     made = read_states(missing, reading, allowance)
@@ -93,7 +113,9 @@ def judge(
         schema = _common(filled, [made[key][0] if key in made else before.schema for key in keys])
     found = {**before.by_key, **{key: state for key, (_, state) in made.items()}}
     if made:
-        kept.made = states.dump(States(schema, {key: found[key] for key in keys}))
+        whole = States(schema, {key: found[key] for key in keys})
+        for numbers, one in kept:
+            one.make(states.of_suite(numbers, whole))
     own = [found[key] for key in keys]
     _check_limits(own, allowance)
     return _judged(reading.compiled(schema), schema, filled, own, known=len(filled) - len(made))

@@ -86,9 +86,11 @@ def evaluate_together(
     objects: Sequence[DataObject],
     fmt: Format,
     limits: Limits,
+    kept: Sequence[Kept] = (),
 ) -> list[Evaluation] | None:
     """Judge `objects` by several suites, each with its parameters, in one reading.
 
+    Of a dataset with what is kept for each suite, if anything is.
     None where each has to be evaluated by itself, as something is wrong with one of them or with the data:
     `evaluate` then says what. Bytes and time are those of all together, told of the first.
     """
@@ -107,7 +109,8 @@ def evaluate_together(
     try:
         files, read_as = live(objects, fmt, allowance)
         files = with_partitions(files, read_as)
-        whole = _judged(joined, files, read_as, allowance, lambda _: Beside())
+        by_suite = list(zip(of_suite, kept, strict=True)) if kept else []
+        whole = _with_kept(joined, files, read_as, allowance, lambda _: Beside(), by_suite)
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
     spared_bytes, spared_objects = spared(objects)
@@ -149,7 +152,20 @@ def _evaluate(
     if not objects:  # a table of no file
         return _without_content(asked, beside)
     objects = with_partitions(objects, fmt)
-    if kept is not None and not _compared(asked):
+    by_suite = [] if kept is None or _compared(asked) else [(range(len(asked)), kept)]
+    return _with_kept(asked, objects, fmt, allowance, beside, by_suite)
+
+
+def _with_kept(
+    asked: Sequence[Asked],
+    objects: Sequence[DataObject],
+    fmt: Format,
+    allowance: Allowance,
+    beside: Callable[[Sequence[Asked]], Beside],
+    kept: Sequence[tuple[range, Kept]],
+) -> Evaluation:
+    """Judge by states where they are kept, of each suite; else, or where they do not tell, by all objects."""
+    if kept:
         with contextlib.suppress(NotPlain):
             return _by_states(asked, objects, fmt, allowance, beside, kept)
         allowance = allowance.afresh()
@@ -176,7 +192,7 @@ def _by_states(
     fmt: Format,
     allowance: Allowance,
     beside: Callable[[Sequence[Asked]], Beside],
-    kept: Kept,
+    kept: Sequence[tuple[range, Kept]],
 ) -> Evaluation:
     """Judge a dataset by the states of its objects, and by all of them together what those do not tell."""
     judged = datasets.judge(asked, objects, fmt, allowance, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -39,18 +40,25 @@ class Reading:
 
     Parameters
     ----------
+    suites
+        The numbers of each suite's expectations.
     most_values
-        How many different values are kept of one object.
+        How many different values each suite keeps of one object.
     schema
         What they are to have; None where each has its own.
     """
 
     asked: Sequence[Asked]
+    suites: Sequence[range]
     fmt: Format
     most_values: int
     schema: pa.Schema | None = None
     compilations: dict[pa.Schema, Compilation] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
+
+    def suite_of(self, part: Part) -> range:
+        """Return the numbers of the suite that a part is of."""
+        return next(numbers for numbers in self.suites if part.asked.number in numbers)
 
     def compiled(self, schema: pa.Schema) -> Compilation:
         """Return what objects of this schema make of the suite: the same for all of them."""
@@ -134,7 +142,7 @@ def _by_footer(footers: Footers, reading: Reading) -> State:
         footers.look_through()
         return State(footers.located.rows, size_bytes, proven, frozenset(proven))
     scan = footers.scan({name for part in left for name in columns_needed(part.asked)})
-    counted, located = _facts_of(left, scan, reading.most_values)
+    counted, located = _facts_of(left, scan, reading)
     return State(located.rows, size_bytes, proven | counted, frozenset(proven) - frozenset(counted))
 
 
@@ -142,7 +150,7 @@ def _of_scan(scan: Scan, told: Told, reading: Reading, allowance: Allowance) -> 
     if reading.schema is not None and not is_same(scan.schema, reading.schema):
         raise NotPlain("an object of another schema than all together")
     parts = _stated(reading.compiled(scan.schema))
-    facts, located = _facts_of(parts, scan, reading.most_values)
+    facts, located = _facts_of(parts, scan, reading)
     return scan.schema, State(located.rows, allowance.decompressed_bytes, facts, told=told)
 
 
@@ -154,11 +162,13 @@ def _stated(compiled: Compilation) -> list[Part]:
     ]
 
 
-def _facts_of(parts: Sequence[Part], scan: Scan, most_values: int) -> tuple[dict[int, Facts | None], Located]:
+def _facts_of(parts: Sequence[Part], scan: Scan, reading: Reading) -> tuple[dict[int, Facts | None], Located]:
     """Return the facts of each part by its number, None where there are too many different values."""
-    sharing = sum(1 for part in parts if part.compiled.different)
-    most_of_one = most_values // max(sharing, 1)
-    asking = {_with_digests(part, most_of_one): part.asked.number for part in parts}
+    sharing = Counter(reading.suite_of(part) for part in parts if part.compiled.different)
+    asking = {
+        _with_digests(part, reading.most_values // max(sharing[reading.suite_of(part)], 1)): part.asked.number
+        for part in parts
+    }
     found, located = passing.find(list(asking), scan)
     return {number: _told(part, found.get(part), located) for part, number in asking.items()}, located
 

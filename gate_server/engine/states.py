@@ -12,7 +12,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -117,6 +117,52 @@ def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
         found[name] = pl.DataFrame(halves).n_unique()
     rows = [first_row + row for one, first_row in several for row in one.get(UNEXPECTED_ROWS, ())]
     return found | {UNEXPECTED_ROWS: rows[:FIRST_ROWS]}
+
+
+def joined(several: Sequence[tuple[range, States]]) -> States:
+    """Return the states of the objects that all suites know, each with its expectations' numbers in all."""
+    (_, first), *_ = several
+    if any(one.schema != first.schema for _, one in several):
+        return States()
+    known = set(first.by_key).intersection(*(one.by_key for _, one in several))
+    by_key = {}
+    for key in known:
+        facts: dict[int, Facts | None] = {}
+        proven: set[int] = set()
+        for numbers, one in several:
+            state = one.by_key[key]
+            facts |= {numbers.start + number: told for number, told in state.facts.items()}
+            proven |= {numbers.start + number for number in state.proven}
+        by_key[key] = replace(first.by_key[key], facts=facts, proven=frozenset(proven))
+    return States(first.schema, by_key)
+
+
+def of_suite(numbers: range, states: States) -> States:
+    """Return what concerns one suite, with its own numbers: undoes `joined`."""
+    by_key = {
+        key: replace(
+            state,
+            facts={number - numbers.start: told for number, told in state.facts.items() if number in numbers},
+            proven=frozenset(number - numbers.start for number in state.proven if number in numbers),
+        )
+        for key, state in states.by_key.items()
+    }
+    return States(states.schema, by_key)
+
+
+def without_digests(states: States) -> States:
+    """Return the states without what weighs most: which different values there are is read again then."""
+    by_key = {
+        key: replace(
+            state,
+            facts={
+                number: None if any(isinstance(fact, bytes) for fact in (told or {}).values()) else told
+                for number, told in state.facts.items()
+            },
+        )
+        for key, state in states.by_key.items()
+    }
+    return States(states.schema, by_key)
 
 
 def dump(states: States) -> bytes:

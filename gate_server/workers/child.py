@@ -47,6 +47,7 @@ from gate_server.workers.parent import end_with_parent
 if TYPE_CHECKING:
     from gate_server.engine.datasets import Kept
 
+MOST_STATES_BYTES = 100_000_000  # no more is kept of one dataset for one rule
 BEHIND = 5  # nice; of two busy processes the other gets three times as much
 
 
@@ -99,7 +100,7 @@ def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
         begun(folder, number).touch()
         content: Any
         if objects_of is not None and number not in together:
-            together |= _together(tasks, number, objects_of)
+            together |= _together(tasks, number, objects_of, folder)
         if isinstance(task, LintTask):
             content = _lint(task)
         elif joint := together.get(number):
@@ -186,7 +187,9 @@ def _connect(source: Source, folder: str) -> LakeFS:
     )
 
 
-def _together(tasks: Sequence[Task], number: int, objects_of: Readable) -> dict[int, Evaluation | None]:
+def _together(
+    tasks: Sequence[Task], number: int, objects_of: Readable, folder: str
+) -> dict[int, Evaluation | None]:
     """Return the evaluations of task `number` and of those after it that read the same, in one reading.
 
     None of each where each has to be evaluated by itself.
@@ -199,7 +202,13 @@ def _together(tasks: Sequence[Task], number: int, objects_of: Readable) -> dict[
     first = same[0]
     objects = objects_of(first.obligation.objects)
     suites = [(task.suite, task.rule.parameters) for task in same]
-    evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits)
+    places = range(number, number + len(same))
+    kept = [one for place in places if (one := _kept(folder, place)) is not None]
+    several = kept if len(kept) == len(same) else []
+    evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits, several)
+    if evaluations is not None:
+        for place, one in zip(places, several, strict=False):
+            _keep(folder, place, one)
     return dict(enumerate(evaluations or [None] * len(same), start=number))
 
 
@@ -209,9 +218,9 @@ def reading_same(tasks: Sequence[SomeTask]) -> list[SomeTask]:
 
 
 def _reads(task: Task) -> tuple[object, ...]:
-    # Of a dataset each suite has its own states, and reads only what they do not tell.
-    if isinstance(task, EvaluationTask) and not task.obligation.states_key:
-        return (task.obligation.objects, task.rule.format, task.rule.limits)
+    if isinstance(task, EvaluationTask):
+        is_dataset = bool(task.obligation.states_key)
+        return (task.obligation.objects, task.rule.format, task.rule.limits, is_dataset)
     return (id(task),)  # the same as no other
 
 
@@ -222,14 +231,23 @@ def _read(
         return _draft(task, objects_of)
     if isinstance(task, SampleTask):
         return _sample(task, objects_of)
+    kept = _kept(folder, number)
+    evaluation = evaluate_task(task, objects_of, kept)
+    if kept is not None:
+        _keep(folder, number, kept)
+    return evaluation
+
+
+def _kept(folder: str, number: int) -> Kept | None:
     from gate_server.engine.datasets import Kept
 
     known = known_states(folder, number)
-    kept = Kept(known.read_bytes()) if known.is_file() else None
-    evaluation = evaluate_task(task, objects_of, kept)
-    if kept is not None and kept.made:
+    return Kept(known.read_bytes(), most_bytes=MOST_STATES_BYTES) if known.is_file() else None
+
+
+def _keep(folder: str, number: int, kept: Kept) -> None:
+    if kept.made:
         made_states(folder, number).write_bytes(kept.made)
-    return evaluation
 
 
 def evaluate_task(task: EvaluationTask, objects_of: Readable, kept: Kept | None = None) -> Evaluation:

@@ -9,9 +9,7 @@ from typing import Protocol
 import structlog
 
 from gate_server.model import EvaluationTask
-from gate_server.workers.child import Task, known_states, made_states
-
-MOST_BYTES = 100_000_000  # no more is kept of one dataset
+from gate_server.workers.child import MOST_STATES_BYTES, Task, known_states, made_states
 
 log = structlog.get_logger()
 
@@ -39,10 +37,11 @@ def keep_states(states: KeptStates, tasks: Sequence[Task], folder: Path) -> None
         made = made_states(folder, number)
         if not made.is_file():
             continue
-        if (size_bytes := made.stat().st_size) <= MOST_BYTES:
+        if (size_bytes := made.stat().st_size) <= MOST_STATES_BYTES:
             states.keep(_key(task), made.read_bytes())
         else:
-            log.warning("a dataset's states are too large to be kept", size_bytes=size_bytes, most=MOST_BYTES)
+            message = "a dataset's states are too large to be kept"
+            log.warning(message, size_bytes=size_bytes, most=MOST_STATES_BYTES)
 
 
 def _key(task: Task) -> str:

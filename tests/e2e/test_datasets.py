@@ -17,6 +17,8 @@ version: 1
 rules:
   - {name: days, paths: [days/**], suite: days, format: {type: csv, types: {id: integer, qty: integer}},
      scope: dataset, dataset: days/}
+  - {name: keys, paths: [weeks/**], suite: keys, format: {type: jsonl}, scope: dataset, dataset: weeks/}
+  - {name: sums, paths: [weeks/**], suite: sums, format: {type: jsonl}, scope: dataset, dataset: weeks/}
 """
 SUITE = [
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},
@@ -35,7 +37,8 @@ def gate(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = Path(tmp_path_factory.mktemp("datasets"))
     (folder / "suites").mkdir()
     (folder / "gate.yaml").write_text(RULES)
-    (folder / "suites" / "days.json").write_text(json.dumps({"expectations": SUITE}))
+    for name, asked in (("days", SUITE), ("keys", SUITE[:1]), ("sums", SUITE[1:])):
+        (folder / "suites" / f"{name}.json").write_text(json.dumps({"expectations": asked}))
     with running_gate(server.environment, folder / "data", GATE_POLICY=str(folder / "gate.yaml")) as running:
         yield running
 
@@ -78,3 +81,21 @@ def test_a_key_that_another_file_holds_is_found(world: World, gate: Gate) -> Non
     refused = gate.ask(world.name, "twice")
     assert refused["verdict"] == "FAIL"
     assert "`id`: 2 of 8 values are not unique" in refused["summary"]
+
+
+def test_two_rules_read_the_new_file_once(world: World, gate: Gate) -> None:
+    def week(number: int, qty: str = "1") -> bytes:
+        return f'{{"id":{number}1,"qty":{qty}}}\n{{"id":{number}2,"qty":2}}\n'.encode()
+
+    world.commit(world.main, {f"weeks/{number}.jsonl": week(number) for number in range(1, 4)})
+    world.branch("first", "main", **{"weeks/4.jsonl": week(4)})
+    assert gate.ask(world.name, "first")["verdict"] == "PASS"
+    world.branch("null", "main", **{"weeks/5.jsonl": week(5, "null")})
+    refused = gate.ask(world.name, "null")
+    assert refused["verdict"] == "FAIL"
+    assert "`qty`: 1 of 8 values are null, first in line 1 of weeks/5.jsonl" in refused["summary"]
+    validations = gate.api.get(f"/api/v1/checks/{refused['check']}").json()["validations"]
+    found = [one["meta"]["gate"] for one in validations]
+    assert [one["objects_known"] for one in found] == [3, 3]
+    assert sum(one["objects_read"] for one in found) == 1
+    assert sum(one["bytes_read"] for one in found) == len(week(5, "null"))

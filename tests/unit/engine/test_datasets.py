@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gate_server.engine import datasets
 from gate_server.engine.datasets import Kept
-from gate_server.engine.evaluate import evaluate
+from gate_server.engine.evaluate import evaluate, evaluate_together
 from gate_server.engine.native import passing
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers import parquet_object
@@ -128,10 +128,12 @@ def test_states_tell_what_the_pass_tells_of_all_objects_together(
     assert table
     whole = passing.run(asked, in_memory(table))
     kept = Kept()
-    found = datasets.judge(asked, store.objects(), fmt, Allowance(Limits()), kept)
+    found = datasets.judge(asked, store.objects(), fmt, Allowance(Limits()), [(range(len(suite)), kept)])
     if again:
         store.opened.clear()
-        found = datasets.judge(asked, store.objects(), fmt, Allowance(Limits()), Kept(kept.made))
+        found = datasets.judge(
+            asked, store.objects(), fmt, Allowance(Limits()), [(range(len(suite)), Kept(kept.made))]
+        )
         assert found.known == len(pieces)
         assert not store.opened
     differing = [
@@ -230,7 +232,9 @@ def test_states_tell_of_what_is_counted_added_up_and_different() -> None:
     tables = [pa.table({"x": pa.array([1, 2, None])}), pa.table({"x": pa.array([4, 5, 6])})]
     store = Store({f"{place}.parquet": parquet(table) for place, table in enumerate(tables)})
     asked = asked_of(*({"type": kind, "kwargs": {"column": "x", **more}} for kind, more in KINDS.items()))
-    found = datasets.judge(asked, store.objects(), PARQUET, Allowance(Limits()), Kept())
+    found = datasets.judge(
+        asked, store.objects(), PARQUET, Allowance(Limits()), [(range(len(KINDS)), Kept())]
+    )
     assert not found.left
     failed = [one.expectation for one in found.results.values() if not one.success]
     assert failed == ["expect_column_distinct_values_to_equal_set"]  # 3 is missing
@@ -359,6 +363,61 @@ def test_what_states_do_not_tell_is_asked_of_all_objects_together(make_suite: An
     assert (found.objects_read, found.objects_known) == (3, 3)
 
 
+def several(
+    make_suite: Any, store: Store, suites: list[tuple[Any, ...]], kept: list[Kept]
+) -> list[Evaluation]:
+    given = [(make_suite(*asks), {}) for asks in suites]
+    found = evaluate_together(given, store.objects(), CSV, Limits(), kept)
+    assert found is not None
+    return found
+
+
+SUITES: list[tuple[Any, ...]] = [(NOT_NULL, UNIQUE), (MEDIAN, MEAN, NOT_NULL), (ROWS,)]
+
+
+def test_what_changed_is_read_once_for_all_rules(make_suite: Any) -> None:
+    store, kept = three(), [Kept() for _ in SUITES]
+    several(make_suite, store, SUITES[::2], kept[::2])
+    assert store.opened.count("d/2.csv") == 1
+    # A rule that is new reads all, and so do those beside it; then each knows what each would know alone.
+    several(make_suite, store, SUITES, kept := [Kept(one.made) for one in kept])
+    for one, asks in zip(kept, SUITES, strict=True):
+        judged(make_suite, store, *asks, kept=(alone := Kept()))
+        assert one.made == alone.made
+    store.contents["d/2.csv"] = b"id,qty\n21,2\n22,3\n"
+    store.opened.clear()
+    kept = [Kept(one.made) for one in kept]
+    found = several(make_suite, store, SUITES, kept)
+    # The median wants a column of all of them, too.
+    assert (store.opened.count("d/1.csv"), store.opened.count("d/2.csv")) == (1, 2)
+    for one, asks in zip(found, SUITES, strict=True):
+        assert told(one.results) == told(judged(make_suite, store, *asks, kept=None).results)
+        assert one.objects_known == 2
+    again = several(make_suite, store, SUITES[::2], [Kept(one.made) for one in kept[::2]])
+    assert [one.objects_known for one in again] == [3, 3]
+
+
+def test_rules_that_know_a_table_of_other_columns_read_it_anew(make_suite: Any) -> None:
+    store, (one, other) = three(), (Kept(), Kept())
+    judged(make_suite, store, NOT_NULL, kept=one)
+    wider = Store({path: content.replace(b"id,qty", b"qty,id") for path, content in store.contents.items()})
+    judged(make_suite, wider, ROWS, kept=other)
+    found = several(make_suite, store, [(NOT_NULL,), (ROWS,)], [Kept(one.made), Kept(other.made)])
+    assert [evaluation.objects_known for evaluation in found] == [0, 0]
+    assert [evaluation.columns for evaluation in found] == [("id", "qty")] * 2
+
+
+def test_each_rule_keeps_as_many_different_values_as_alone(
+    make_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "MOST_VALUES_OF_ONE", 2)
+    kept = [Kept(), Kept()]
+    several(make_suite, store := three(), [(UNIQUE,), (UNIQUE, ROWS)], kept)
+    store.opened.clear()
+    several(make_suite, store, [(UNIQUE,), (UNIQUE, ROWS)], [Kept(one.made) for one in kept])
+    assert not store.opened
+
+
 def test_too_many_different_values_are_counted_by_reading_them(
     make_suite: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +428,19 @@ def test_too_many_different_values_are_counted_by_reading_them(
     again = judged(make_suite, store, UNIQUE, kept=Kept(kept.made))
     assert again.objects_read == 3
     assert told(again.results) == told(found.results)
+
+
+def test_states_that_are_too_large_are_kept_without_digests(make_suite: Any) -> None:
+    asks, store, whole = (UNIQUE, NOT_NULL, MEAN), three(), Kept()
+    judged(make_suite, store, *asks, kept=whole)
+    judged(make_suite, store, *asks, kept=(kept := Kept(most_bytes=len(whole.made) - 1)))
+    assert 0 < len(kept.made) < len(whole.made)
+    store.opened.clear()
+    found = judged(make_suite, store, NOT_NULL, MEAN, kept=None)
+    again = judged(make_suite, store, *asks, kept=Kept(kept.made))
+    assert (again.objects_known, again.objects_read) == (3, 3)  # read for what was dropped
+    assert [one.success for one in again.results] == [True] * 3
+    assert told(again.results[1:]) == told(found.results)
 
 
 def test_expectations_share_how_many_different_values_are_kept(
