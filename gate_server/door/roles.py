@@ -55,6 +55,7 @@ NEEDS: Mapping[str, Role] = {
     "web.check_report_file": Role.READER,
     "web.check_rows": Role.SAMPLER,
     "web.check_commit": Role.READER,
+    "web.check_row_counts": Role.READER,
     "web.check_again": Role.CHECKER,
     "web.check_waive": Role.ADMIN,
     "web.revert_page": Role.READER,

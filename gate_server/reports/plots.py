@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from gate_server.model import Outcome
 from gate_server.reports.results import TONES, Tone
+from gate_server.reports.wording import count
+from gate_server.store.history import RowCount
 
 WIDTH, HEIGHT = 600.0, 96.0
 GAP_SHARE = 0.25
+LEAST_HEIGHT = 1.0  # of a check without rows: it was there
 _FROM_BELOW = (Outcome.PASS, Outcome.WARN, Outcome.ERROR, Outcome.FAIL)
 
 
@@ -23,6 +27,26 @@ class Bar:
     y: float
     width: float
     height: float
+
+
+@dataclass(frozen=True)
+class RowBars:
+    """How many rows a rule judged, check by check; ``counts`` the same, the last being the check's own."""
+
+    rule: str
+    width: float
+    height: float
+    bars: tuple[Bar, ...]
+    counts: tuple[RowCount, ...]
+
+    @property
+    def told(self) -> str:
+        """The same in words."""
+        *before, last = (item.row_count for item in self.counts)
+        low, middle, high = min(before), round(median(before)), max(before)
+        earlier = f"in the {len(before)} checks before" if len(before) > 1 else "in the check before"
+        span = f"{low:,}" if low == high else f"{low:,} to {high:,}, in the middle {middle:,}"
+        return f"{count(last, 'row')}; {earlier} {span}"
 
 
 @dataclass(frozen=True)
@@ -39,20 +63,43 @@ class Bars:
     totals: dict[str, int]
 
 
+def bars_by_check(rule: str, counts: Sequence[RowCount], check_id: str) -> RowBars | None:
+    """Return bars for the checks of `counts`, in order, which should end with the check's own.
+
+    None where that is not known, or where there is nothing to compare it with.
+    """
+    if len(counts) < 2 or counts[-1].check_id != check_id:
+        return None
+    most = max(item.row_count for item in counts) or 1
+    step = WIDTH / len(counts)
+    bars = tuple(
+        Bar(
+            TONES[Outcome(item.outcome)],
+            round(number * step, 2),
+            round(HEIGHT - height, 2),
+            round(step * (1 - GAP_SHARE), 2),
+            round(height, 2),
+        )
+        for number, item in enumerate(counts)
+        for height in [max(HEIGHT * item.row_count / most, LEAST_HEIGHT)]
+    )
+    return RowBars(rule, WIDTH, HEIGHT, bars, tuple(counts))
+
+
 def bars_by_day(days: Sequence[str], counts: Iterable[tuple[str, str, int]]) -> Bars:
     """Return bars for `days`, in order, of (day, outcome, count)."""
     by_day: dict[str, Counter[str]] = {day: Counter() for day in days}
-    for day, outcome, count in counts:
+    for day, outcome, number in counts:
         if day in by_day:
-            by_day[day][outcome] += count
+            by_day[day][outcome] += number
     most = max((found.total() for found in by_day.values()), default=0)
     step = WIDTH / max(len(days), 1)
     bars = []
     for number, found in enumerate(by_day.values()):
         top = HEIGHT
         for outcome in _FROM_BELOW:
-            if count := found[outcome.value]:
-                height = HEIGHT * count / most
+            if often := found[outcome.value]:
+                height = HEIGHT * often / most
                 top -= height
                 width = step * (1 - GAP_SHARE)
                 bars.append(

@@ -49,6 +49,20 @@ class ResultRow:
 
 
 @dataclass(frozen=True)
+class NullShare:
+    """How many of all values of a column are null, as a result counted them."""
+
+    column: str
+    nulls: int
+    rows: int
+
+    @property
+    def share(self) -> str:
+        """In percent, as text."""
+        return wording.percent(100 * self.nulls / self.rows)
+
+
+@dataclass(frozen=True)
 class Section:
     """One obligation: a rule on an object or dataset, and all its results.
 
@@ -66,6 +80,7 @@ class Section:
     place: str
     read_at: str = ""
     number: int = 0
+    null_shares: tuple[NullShare, ...] = ()
 
     @property
     def has_places(self) -> bool:
@@ -86,6 +101,28 @@ def sections(check: Check, verdict: Verdict | None) -> tuple[Section, ...]:
         _section(item, check.evaluations.get(item.number), _weight(item, verdict)) for item in obligations
     ]
     return tuple(sorted(found, key=lambda section: _STRONGEST_FIRST.index(section.tone)))
+
+
+def null_shares(evaluation: Evaluation) -> tuple[NullShare, ...]:
+    """Return the share of nulls of each column that has some, as counted over all rows, the largest first."""
+    found: dict[str, NullShare] = {}
+    for result in evaluation.results:
+        nulls = _nulls_of(result)
+        if not evaluation.rows or result.element_count != evaluation.rows or nulls is None:
+            continue  # of a part of the rows, where a condition selects them
+        if result.column in evaluation.columns:
+            found.setdefault(result.column, NullShare(result.column, nulls, evaluation.rows))
+    some = (item for item in found.values() if item.nulls)
+    return tuple(sorted(some, key=lambda item: -item.nulls))
+
+
+def _nulls_of(result: Result) -> int | None:
+    if result.expectation == "expect_column_values_to_not_be_null":
+        return result.unexpected_count
+    if result.expectation == "expect_column_values_to_be_null":
+        elements, unexpected = result.element_count, result.unexpected_count
+        return None if elements is None or unexpected is None else elements - unexpected
+    return result.missing_count
 
 
 def place_of(source: Result | Problem | None) -> str:
@@ -139,6 +176,7 @@ def _section(obligation: Obligation, evaluation: Evaluation | None, weight: Outc
         place=place_of(problem),
         number=obligation.number,
         read_at=obligation.objects[0].commit_id if len(obligation.objects) == 1 else "",
+        null_shares=null_shares(evaluation) if evaluation else (),
     )
 
 

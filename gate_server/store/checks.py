@@ -34,7 +34,7 @@ from gate_server.model import (
 )
 from gate_server.store.check_conditions import HANDED_BACK, free, held_by, of_content, open_key
 from gate_server.store.database import reading
-from gate_server.store.history import as_text, record_rules
+from gate_server.store.history import as_text, record_rules, row_counts
 from gate_server.store.ledger import append
 from gate_server.store.tables import checks
 from gate_server.store.times import database_time
@@ -270,7 +270,7 @@ class Checks:
             ended = query.values(finished_at=finished_at, duration_s=max(taken_s, 0.0))
             written = connection.execute(ended).rowcount == 1
             if written:
-                record_rules(connection, check, verdict)
+                record_rules(connection, check, verdict, row_counts(plan, evaluations))
             if written and not check.ahead:  # nobody was told it: whoever asks for it is, by an entry of his
                 _to_ledger(connection, check, verdict)
         return written

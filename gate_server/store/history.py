@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,9 +18,11 @@ from sqlalchemy import (
     select,
 )
 
-from gate_server.model import Check, Outcome, Verdict, load
+from gate_server.model import Check, Evaluation, Outcome, Plan, Verdict, load
 from gate_server.store.database import reading
 from gate_server.store.tables import checks, rule_outcomes
+
+LOOKED_BACK = timedelta(days=90)
 
 # All but what makes a row large: a list shows the summary.
 _COLUMNS = [
@@ -52,6 +54,16 @@ class Tally:
     repository: str
     branch: str
     count: int
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows a rule judged in a check, and what came of it there."""
+
+    check_id: str
+    created_at: datetime
+    outcome: str
+    row_count: int
 
 
 class History:
@@ -87,6 +99,20 @@ class History:
         with reading(self._engine) as connection:
             return [load(Check, dict(row._mapping)) for row in connection.execute(query.limit(limit))]
 
+    def row_counts(self, check: Check, rule: str, limit: int) -> list[RowCount]:
+        """Return how many rows a rule judged in `check` and in those before it on the branch, in order."""
+        table = rule_outcomes.c
+        query = (
+            select(table.check_id, table.created_at, table.outcome, table.row_count)
+            .where(table.rule == rule, table.created_at <= check.created_at)
+            .where(table.repository == check.repository, table.branch == check.destination)
+            .where(table.created_at > check.created_at - LOOKED_BACK, table.row_count.is_not(None))
+            .order_by(table.created_at.desc(), table.check_id.desc())
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [RowCount(**row._mapping) for row in reversed(connection.execute(query).all())]
+
     def tallies(self, rule: str, since: datetime, *, by_place: bool = True) -> list[Tally]:
         """Return how often a rule came to what, by day.
 
@@ -105,7 +131,19 @@ class History:
         return [Tally(**{"repository": "", "branch": "", **row}) for row in rows]
 
 
-def record_rules(connection: Connection, check: Check, verdict: Verdict) -> None:
+def row_counts(plan: Plan | None, evaluations: Mapping[int, Evaluation]) -> dict[str, int]:
+    """Return how many rows each rule judged, of rules all of whose rows are known."""
+    counts: dict[str, int | None] = {}
+    for item in plan.obligations if plan else ():
+        found = evaluations.get(item.number)
+        known, rows = counts.get(item.rule, 0), found.rows if found else None
+        counts[item.rule] = None if known is None or rows is None else known + rows
+    return {rule: count for rule, count in counts.items() if count is not None}
+
+
+def record_rules(
+    connection: Connection, check: Check, verdict: Verdict, row_counts: Mapping[str, int]
+) -> None:
     """Keep what came of each rule, with the check and in its transaction."""
     strongest = {reason.rule: reason.outcome for reason in reversed(verdict.reasons)}
     rows = [
@@ -117,6 +155,7 @@ def record_rules(connection: Connection, check: Check, verdict: Verdict) -> None
             "branch": check.destination,
             "day": _day(check.created_at),
             "created_at": check.created_at,
+            "row_count": row_counts.get(rule),
         }
         for rule in dict.fromkeys(verdict.rules)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -101,6 +102,9 @@ rule_outcomes = Table(
     Column("branch", NAME, nullable=False),
     Column("day", String(10), nullable=False),  # of `created_at`, in UTC
     Column("created_at", Time, nullable=False),  # the check's
+    Column(
+        "row_count", BigInteger
+    ),  # that it judged; NULL where not all are known, and of before it was kept
     Index("ix_rule_outcomes_created_at", "rule", "created_at", "check_id"),
     Index("ix_rule_outcomes_outcome", "rule", "outcome", "created_at", "check_id"),
     Index("ix_rule_outcomes_day", "rule", "day", "outcome"),

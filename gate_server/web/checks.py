@@ -19,11 +19,13 @@ from gate_server.model import Check
 from gate_server.reports.check import check_report
 from gate_server.reports.json import check_json
 from gate_server.reports.kept import form_called
+from gate_server.reports.plots import bars_by_check
 from gate_server.reports.source import SourceCommit, source_commit
 from gate_server.store.times import now
 from gate_server.web.blueprint import web
 
 WAIVED_DAYS = 7
+CHECKS_PLOTTED, RULES_PLOTTED = 30, 10
 
 
 @web.get("/checks/<check_id>")
@@ -87,6 +89,19 @@ def _source(check: Check) -> SourceCommit | GateError:
         return source_commit(services().reverts.commits.get(check.repository, commit_id))
     except GateError as error:
         return error
+
+
+@web.get("/checks/<check_id>/rows-over-time")
+def check_row_counts(check_id: str) -> str:
+    """Show how many rows each rule judged, here and in the checks before: from the record alone."""
+    check = seen_check(check_id)
+    history = services().store.history
+    rules = list(dict.fromkeys(item.rule for item in check.plan.obligations)) if check.plan else []
+    plots = [
+        bars_by_check(rule, history.row_counts(check, rule, CHECKS_PLOTTED), check.id)
+        for rule in rules[:RULES_PLOTTED]
+    ]
+    return render_template("row_counts.html", check=check, plots=[plot for plot in plots if plot])
 
 
 @web.post("/checks/<check_id>/again")

@@ -32,6 +32,7 @@ def pages(server: object, gate: Gate) -> dict[str, str]:
         "long": f"/checks/{gate.ask(world.name, LONG)['check']}",
     }
     found["commit"] = f"{found['failed']}/commit"
+    found["row-counts"] = f"{found['failed']}/rows-over-time"
     world.commit(world.main, {"lakefs_test.csv": GOOD})
     body = {"repository": world.name, "branch": "main", "to": good, "reason": "the wrong day’s file"}
     found["reverted"] = f"/reverts/{gate.api.post('/api/v1/reverts', json=body).json()['revert']['id']}"
@@ -53,6 +54,7 @@ NAMES = (
     "passed",
     "long",
     "commit",
+    "row-counts",
     "reverted",
     "home",
     "history",

@@ -54,6 +54,7 @@ READS = {
     "GET /checks/<check_id>.json",
     "GET /checks/<check_id>/report",
     "GET /checks/<check_id>/commit",
+    "GET /checks/<check_id>/rows-over-time",
     "GET /reverts/<revert_id>",
     "GET /branches/<repository>/<branch>",
     "GET /branches/<repository>/<branch>/matches",

@@ -143,3 +143,43 @@ def test_a_broken_database_is_told_without_its_details(reader: FlaskClient, serv
     assert answer.content_type.startswith("text/html")
     assert "The gate cannot tell just now" in answer.text
     assert "SELECT" not in answer.text
+
+
+def test_rows_over_time_and_nulls_are_plotted_from_the_record(
+    reader: FlaskClient, services: Services
+) -> None:
+    made = []
+    for number, rows in enumerate((1000, 12)):
+        check = asked(services, worker="w")
+        null = Result(
+            0,
+            "expect_x",
+            True,
+            "",
+            column="<b>",
+            element_count=rows,
+            missing_count=number,
+            unexpected_count=0,
+        )
+        plan = Plan((Obligation(0, "five-columns", "a.csv", ()),), rules=("five-columns",))
+        evaluations = {0: Evaluation("answered", (null,), rows=rows, columns=("<b>",))}
+        assert services.store.checks.finish(
+            check,
+            verdict=decide(plan, evaluations, services.policy, now()),
+            plan=plan,
+            evaluations=evaluations,
+            failure=None,
+            reusable=False,
+            lakefs_calls=0,
+        )
+        made.append(check.id)
+    first, second = (reader.get(f"/checks/{check}/rows-over-time").text for check in made)
+    assert "No rows of an earlier check" in first
+    assert "Rule five-columns: 12 rows; in the check before 1,000" in second
+    assert f'href="/checks/{made[0]}"' in second
+    page = reader.get(f"/checks/{made[1]}").text
+    assert "Nulls by column" in page
+    assert "8.3 %" in page
+    assert "<b>" not in page
+    assert "Nulls by column" not in reader.get(f"/checks/{made[0]}").text
+    assert reader.get("/checks/none/rows-over-time").status_code == 404

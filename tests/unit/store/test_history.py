@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from gate_server.model import Candidate, Commit, Outcome, Reason, Verdict
+from gate_server.model import Candidate, Commit, Evaluation, Obligation, Outcome, Plan, Reason, Verdict
 from gate_server.store.history import Tally, Wanted
 from gate_server.store.pruning import prune
 from gate_server.store.store import Store
@@ -20,15 +20,30 @@ BAD = Verdict(Outcome.FAIL, False, (Reason(Outcome.FAIL, "`a` is \0missing\ud800
 GOOD = Verdict(Outcome.PASS, True, rules=("one",))
 
 
-def judged(store: Store, number: int, verdict: Verdict = GOOD, person: str = "ann", **place: str) -> str:
-    """Make a done check and return its id."""
+def judged(
+    store: Store,
+    number: int,
+    verdict: Verdict = GOOD,
+    person: str = "ann",
+    rows: tuple[tuple[str, int | None], ...] = (),
+    **place: str,
+) -> str:
+    """Make a done check and return its id; `rows` says of which rule an object held how many."""
     candidate = replace(CANDIDATE, **place, base=Commit(f"{number:064d}", f"m{number}"))
     made = store.checks.create(candidate, "b", "p", person=person)
     check = store.checks.claim("w", 600)
     assert check is not None
     assert check.id == made.id
+    plan = Plan(tuple(Obligation(index, rule, f"{index}.csv", ()) for index, (rule, _) in enumerate(rows)))
+    evaluations = {index: Evaluation("answered", rows=count) for index, (_, count) in enumerate(rows)}
     assert store.checks.finish(
-        check, verdict=verdict, plan=None, evaluations={}, failure=None, reusable=False, lakefs_calls=0
+        check,
+        verdict=verdict,
+        plan=plan,
+        evaluations=evaluations,
+        failure=None,
+        reusable=False,
+        lakefs_calls=0,
     )
     return made.id
 
@@ -92,6 +107,25 @@ def test_how_often_a_rule_held(store: Store) -> None:
     }
     assert tallies[-1].day <= day
     assert store.history.tallies("none", since) == []
+
+
+def test_how_many_rows_a_rule_judged(store: Store) -> None:
+    both = replace(GOOD, rules=("one", "two"))
+    first = judged(store, 1, both, rows=(("one", 3), ("one", 4), ("two", 5)))
+    judged(store, 2, rows=(("one", 3), ("one", None)))  # not all of them are known
+    judged(store, 3)  # none was judged
+    judged(store, 4, rows=(("one", 9),), destination="dev")
+    judged(store, 5, rows=(("one", 9),), repository="other")
+    last = judged(store, 6, BAD, rows=(("one", 0),))
+    judged(store, 7, rows=(("one", 9),))  # came later
+    check = store.checks.get(last)
+    assert check is not None
+    found = [
+        (item.check_id, item.outcome, item.row_count) for item in store.history.row_counts(check, "one", 10)
+    ]
+    assert found == [(first, "PASS", 7), (last, "FAIL", 0)]
+    assert [item.check_id for item in store.history.row_counts(check, "one", 1)] == [last]
+    assert [item.row_count for item in store.history.row_counts(check, "two", 10)] == [5]
 
 
 def test_it_goes_with_the_check(store: Store) -> None:
