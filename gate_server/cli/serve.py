@@ -18,6 +18,7 @@ from gate_server.model import Policy, Role
 from gate_server.notices.targets import read_targets
 from gate_server.parts import read_policy
 from gate_server.processes import serve
+from gate_server.reports.wording import count
 from gate_server.settings import Settings, read_settings, secret
 from gate_server.store.store import Store, open_store
 
@@ -122,7 +123,7 @@ def _introduce(
     line("listens on", address)
     line("reached at", public_url or "GATE_PUBLIC_URL is not set: reports are linked as each caller named us")
     line("lakeFS", f"{lakefs.endpoint_url} ({answers})")
-    line("policy", f"{settings.policy} ({rules} rules)")
+    line("policy", f"{settings.policy} ({count(rules, 'rule')})")
     line("database", settings.database if settings.database.startswith("sqlite") else "GATE_DATABASE_URL")
     for name, token in made.items():
         line(
