@@ -36,6 +36,7 @@ _LAKEFS = {
     "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "none",
     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "none",
 }
+_BREAK = re.compile(r"(?:<br/?>)+")  # what flask-openapi3 makes of a docstring's lines
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 Schema = Mapping[str, Any]
 
@@ -72,7 +73,7 @@ def _roles(app: OpenAPI) -> dict[tuple[str, str], str]:
 
 
 def _operation(method: str, path: str, operation: Schema, role: str) -> str:
-    told = plain(operation.get("description", ""))
+    told = plain(_BREAK.sub(" ", operation.get("description", "")))
     parameters = [
         (f"`{one['name']}`", one["in"], _type(one["schema"]), plain(one.get("description", "")))
         for one in operation.get("parameters", ())
