@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gate_server.model import Check, Evaluation, Obligation, Outcome, Problem, Reason, Result, Verdict
+from gate_server.policy.declared import CANARY_REFUSED
 from gate_server.reports import wording
 from gate_server.reports.results import TONES, Section, Tone, place_of, sections
 
@@ -114,8 +115,11 @@ def check_row(check: Check) -> CheckRow:
     if not check.outcome:
         return CheckRow(check, "error", Outcome.ERROR.value, "The check ended without a verdict.")
     outcome = Outcome(check.outcome)
-    said = check.summary or (check.verdict.summary if check.verdict else "")
-    return CheckRow(check, TONES[outcome], outcome.value, said.removeprefix(f"{outcome}: "))
+    said = (check.summary or (check.verdict.summary if check.verdict else "")).removeprefix(f"{outcome}: ")
+    # Nothing else failed ("and 2 more"): the gate was tried, and did what it should.
+    if outcome is Outcome.FAIL and said.startswith(CANARY_REFUSED) and not said.endswith("more)"):
+        return CheckRow(check, "info", "CANARY", said)
+    return CheckRow(check, TONES[outcome], outcome.value, said)
 
 
 def check_report(check: Check, verdict: Verdict | None) -> CheckReport:

@@ -160,7 +160,7 @@ def test_the_rows_that_failed_are_shown_when_asked(visitors: Visitors, gate: Gat
     check = gate.ask(world.name, "rows")["check"]
     with visitors.visit() as visit:
         page = visit.open(f"/checks/{check}")
-        page.get_by_role("button", name="Show the rows of customer_id").first.click()
+        page.get_by_role("button", name="Show rows of customer_id").first.click()
         expect(page.get_by_role("row", name="line 3")).to_contain_text("<b>")
         assert not visit.look_for_barriers()
         page.set_viewport_size(NARROW)  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from gate_server.model import (
     Waiver,
 )
 from gate_server.policy.decide import could_not_tell, decide
+from gate_server.policy.declared import CANARY_REFUSED
 from gate_server.reports.check import MOST_SHOWN, check_report, check_row
 from gate_server.reports.json import check_json, verdict_json
 
@@ -253,6 +254,16 @@ def test_a_list_never_calls_a_check_without_verdict_passed() -> None:
     check = a_check(ANSWERED)
     assert check_row(check).word == "ERROR"
     assert check_row(replace(check, outcome="FAIL", verdict=the_verdict(check))).word == "FAIL"
+
+
+def test_the_gates_own_canary_alarms_nobody_but_what_comes_with_it_does() -> None:
+    canary = DeclaredOutcome("canary", Outcome.FAIL, CANARY_REFUSED, path="_gate/canary-1")
+    alone = a_check(declared=(canary,))
+    row = check_row(replace(alone, outcome="FAIL", summary=the_verdict(alone).summary))
+    assert (row.tone, row.word) == ("info", "CANARY")
+    beside = a_check(ANSWERED, declared=(canary,))
+    row = check_row(replace(beside, outcome="FAIL", summary=the_verdict(beside).summary))
+    assert (row.tone, row.word) == ("fail", "FAIL")
 
 
 def test_a_declared_outcome_stands_for_itself() -> None:
