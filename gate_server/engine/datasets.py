@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from gate_server.engine import metadata, states
+from gate_server.engine.batches import read_states
 from gate_server.engine.native import passing
 from gate_server.engine.native.ask import PIECES, Facts, NotNative
 from gate_server.engine.native.compiling import Compilation, result_of
-from gate_server.engine.object_states import Reading, read_states
+from gate_server.engine.object_states import Reading
 from gate_server.engine.objects import DataObject
 from gate_server.engine.partitions import fields_of
 from gate_server.engine.questions import Asked

@@ -56,9 +56,23 @@ class Reading:
     compilations: dict[pa.Schema, Compilation] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def suite_of(self, part: Part) -> range:
-        """Return the numbers of the suite that a part is of."""
-        return next(numbers for numbers in self.suites if part.asked.number in numbers)
+    def stated(self, schema: pa.Schema) -> list[Part]:
+        """Return the parts in the pass over an object of which states tell."""
+        return [
+            part
+            for part in self.compiled(schema).parts
+            if part.compiled.merge is not None and set(part.compiled.reads) <= set(part.compiled.different)
+        ]
+
+    def values_of(self, parts: Sequence[Part]) -> dict[Part, int]:
+        """Return how many different values are kept for each part that asks for them; a suite's share."""
+        asking = {
+            part: next(numbers for numbers in self.suites if part.asked.number in numbers)
+            for part in parts
+            if part.compiled.different
+        }
+        sharing = Counter(asking.values())
+        return {part: self.most_values // sharing[suite] for part, suite in asking.items()}
 
     def compiled(self, schema: pa.Schema) -> Compilation:
         """Return what objects of this schema make of the suite: the same for all of them."""
@@ -69,10 +83,10 @@ class Reading:
             return self.compilations[schema]
 
 
-def read_states(
+def read_each(
     objects: Sequence[DataObject], reading: Reading, allowance: Allowance
 ) -> dict[str, tuple[pa.Schema, State]]:
-    """Return schema and state of each object by its key, some read at once."""
+    """Return schema and state of each object by its key, each found by itself, some at once."""
     own = [Allowance(allowance.limits) for _ in objects]
     try:
         with ThreadPoolExecutor(PARALLEL) as pool:
@@ -115,12 +129,13 @@ def _state_of(data: DataObject, reading: Reading, allowance: Allowance) -> tuple
 
 def _by_footer(footers: Footers, reading: Reading) -> State:
     """Return the state of a Parquet object, from its footer as far as that proves it."""
-    parts = _stated(reading.compiled(footers.schema))
+    parts = reading.stated(footers.schema)
     pieces = footers.located.pieces
     proven: dict[int, Facts | None] = {}
     for part in parts:
         try:
-            if part.asked.condition is None and not part.compiled.different:
+            is_counted = footers.are_small and part.asked.columns  # and that counts
+            if part.asked.condition is None and not part.compiled.different and not is_counted:
                 facts = metadata.facts_of(part, footers)
                 if facts.keys() >= part.facts.keys():  # not where there is nothing that they are facts of
                     proven[part.asked.number] = {**facts, PIECES: pieces}
@@ -149,26 +164,15 @@ def _by_footer(footers: Footers, reading: Reading) -> State:
 def _of_scan(scan: Scan, told: Told, reading: Reading, allowance: Allowance) -> tuple[pa.Schema, State]:
     if reading.schema is not None and not is_same(scan.schema, reading.schema):
         raise NotPlain("an object of another schema than all together")
-    parts = _stated(reading.compiled(scan.schema))
+    parts = reading.stated(scan.schema)
     facts, located = _facts_of(parts, scan, reading)
     return scan.schema, State(located.rows, allowance.decompressed_bytes, facts, told=told)
 
 
-def _stated(compiled: Compilation) -> list[Part]:
-    return [
-        part
-        for part in compiled.parts
-        if part.compiled.merge is not None and set(part.compiled.reads) <= set(part.compiled.different)
-    ]
-
-
 def _facts_of(parts: Sequence[Part], scan: Scan, reading: Reading) -> tuple[dict[int, Facts | None], Located]:
     """Return the facts of each part by its number, None where there are too many different values."""
-    sharing = Counter(reading.suite_of(part) for part in parts if part.compiled.different)
-    asking = {
-        _with_digests(part, reading.most_values // max(sharing[reading.suite_of(part)], 1)): part.asked.number
-        for part in parts
-    }
+    most = reading.values_of(parts)
+    asking = {_with_digests(part, most[part]) if part in most else part: part.asked.number for part in parts}
     found, located = passing.find(list(asking), scan)
     return {number: _told(part, found.get(part), located) for part, number in asking.items()}, located
 
@@ -184,8 +188,6 @@ def _told(part: Part, facts: Mapping[str, Any] | None, located: Located) -> Fact
 def _with_digests(part: Part, most_values: int) -> Part:
     """Return a part that is told which different values there are, as digests, not how many."""
     different = part.compiled.different
-    if not different:
-        return part
     reads = {
         name: Read(partial(_different, values, most_values + 1), partial(_digests, most_values))
         for name, values in different.items()

@@ -93,12 +93,12 @@ def key_of(data: DataObject) -> str:
 
 
 def digests(values: pl.Series) -> bytes:
-    """Return different values of one type, none of them null, as digests one after the other."""
+    """Return different values of one type, none of them null, as digests in order, one after the other."""
     plain = (values.to_physical() if values.dtype.is_temporal() else values).to_list()
     if values.dtype.is_float():
         plain = [value + 0.0 for value in plain]  # of the two zeros one
     told = (str(value).encode("utf-8", "surrogatepass") for value in plain)
-    return b"".join(hashlib.blake2b(one, digest_size=_DIGEST_BYTES).digest() for one in told)
+    return b"".join(sorted(hashlib.blake2b(one, digest_size=_DIGEST_BYTES).digest() for one in told))
 
 
 def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
@@ -109,7 +109,8 @@ def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
     facts = [one for one, _ in several]
     counts = [ROWS, *(present(place) for place in range(len(part.asked.columns)))]
     found: dict[str, Any] = {name: sum(one[name] for one in facts) for name in counts}
-    found[PIECES] = len(facts) + sum(one[PIECES] for one in facts)
+    # What each sum is off by is a share of its own absolute values: the largest share is that of all.
+    found[PIECES] = len(facts) + max(one[PIECES] for one in facts)
     assert part.compiled.merge is not None  # noqa: S101 - for the type checker
     found |= part.compiled.merge(facts)
     for name in part.compiled.different:

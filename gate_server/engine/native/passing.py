@@ -124,6 +124,15 @@ def _derived(parts: Iterable[Part]) -> dict[str, Derived]:
     return {name: one for part in parts for name, one in part.compiled.derived.items()}
 
 
+def with_derived(frame: pl.LazyFrame, derived: Mapping[str, Derived]) -> pl.LazyFrame:
+    """Return the frame with the columns that expectations derive."""
+    if not derived:
+        return frame
+    values = {name: one.values for name, one in derived.items()}
+    made_of = nw.from_native(frame).with_columns(**values).to_native()
+    return made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
+
+
 def _own(part: Part) -> str:
     return f"{part.asked.number} "
 
@@ -168,11 +177,7 @@ def _read(scan: Scan, derived: Mapping[str, Derived], *queries: Query) -> tuple[
     The queries find the columns as `as_pandas_has_it` makes them, and those that are `derived` of them.
     """
     try:
-        frame = as_pandas_has_it(scan.frame)
-        if derived:
-            values = {name: one.values for name, one in derived.items()}
-            made_of = nw.from_native(frame).with_columns(**values).to_native()
-            frame = made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
+        frame = with_derived(as_pandas_has_it(scan.frame), derived)
         if len(queries) > 1:  # else each of them would read the data
             frame = frame.cache()
         asked = [query(nw.from_native(frame)).to_native() for query in queries]
