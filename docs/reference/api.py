@@ -32,6 +32,7 @@ A token goes into the header `Authorization: Bearer TOKEN`; which role an endpoi
 """
 _SAID_ABOVE = {"400", "401", "403", "404", "413", "415", "422", "429", "503"}
 _LAKEFS = {
+    "LAKECTL_CONFIG_FILE": "none",
     "LAKECTL_SERVER_ENDPOINT_URL": "http://localhost:8000",
     "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "none",
     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "none",
