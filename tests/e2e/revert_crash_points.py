@@ -81,7 +81,10 @@ def revert(wanted: Wanted, bad: str, calls: Calls) -> int:
         json={"repository": wanted.repository, "branch": "main", **body},
         headers={"Authorization": f"Bearer {secret(settings.api_token)}"},
     )
-    return 0 if answer.status_code in (200, 201) else 1
+    if answer.status_code in (200, 201):
+        return 0
+    sys.stderr.write(f"{answer.status_code}: {answer.get_data(as_text=True)}\n")
+    return 1
 
 
 @dataclass

@@ -129,5 +129,6 @@ def run(
         input=json.dumps(wanted), env=gate_environment(server.environment, folder, **settings), cwd=ROOT,
         capture_output=True, text=True, check=False, timeout=540,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
+    sys.stderr.write(done.stderr)  # shown where the test fails
+    assert done.returncode == 0
     return [json.loads(line) for line in done.stdout.splitlines()]
