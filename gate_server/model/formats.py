@@ -17,9 +17,23 @@ ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date"
 class Format:
     """How the bytes of an object become a table.
 
-    ``types`` maps a column to a type; without it and without ``infer`` every column of CSV and TSV is text,
-    one of JSON lines what its values are.
-    The delimiter is a comma, in TSV a tab. ``partitions``: folders such as ``day=2026-11-20`` give columns.
+    Parameters
+    ----------
+    header
+        Whether the first record names the columns; else they are ``_c0``, ``_c1``, ...
+    types
+        Column -> type. Without it and without ``infer`` every column of CSV and TSV is text, one of JSON
+        lines what its values are.
+    infer
+        Whether types of CSV and TSV are those that all values of a column have.
+    delimiter
+        A comma, in TSV a tab, where it is empty.
+    quote
+        What stands around a field that holds delimiters or line ends.
+    encoding
+        Of CSV and TSV, as Python names it.
+    partitions
+        ``hive``: folders such as ``day=2026-11-20`` give columns.
     """
 
     __pydantic_config__ = STRICT
