@@ -79,8 +79,8 @@ bench: $(VENV)/.dev ## print the figures of benchmarks/
 
 lock: ## resolve the dependencies again (versions and hashes, no addresses)
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra otel --extra prefect --group build --group dev -o requirements-dev.lock
-	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra otel --group build -c requirements-dev.lock -o requirements.lock
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra iceberg --extra otel --extra prefect --group build --group dev -o requirements-dev.lock
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra iceberg --extra otel --group build -c requirements-dev.lock -o requirements.lock
 
 clean: ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -38,7 +38,7 @@ class Format:
 
     __pydantic_config__ = STRICT
 
-    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow", "delta"]
+    type: Literal["csv", "tsv", "jsonl", "parquet", "orc", "arrow", "delta", "iceberg"]
     header: bool = True
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     infer: bool = False
@@ -60,7 +60,7 @@ class Format:
     @property
     def is_table(self) -> bool:
         """Whether it is a folder whose log says which files make the table."""
-        return self.type == "delta"
+        return self.type in {"delta", "iceberg"}
 
     @property
     def is_text(self) -> bool:

@@ -9,12 +9,21 @@ from importlib.util import find_spec
 from gate_server.model import Change, ChangeKind, Changes, DeclaredOutcome, Outcome, Rule
 from gate_server.policy.globs import matches
 
-_DELTA_COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
+_VERSION = {
+    "delta": re.compile(r"_delta_log/(\d{20})\.json"),
+    "iceberg": re.compile(r"metadata/v?(\d{1,18})(?:-[^/]+)?\.metadata\.json"),
+}
 # What a writer may write once more: hints, checksums and checkpoints, which say nothing new.
-_WRITTEN_AGAIN = re.compile(r"_delta_log/(_last_checkpoint|[^/]+\.checkpoint\.[^/]+|[^/]*\.crc)")
+_WRITTEN_AGAIN = {
+    "delta": re.compile(r"_delta_log/(_last_checkpoint|[^/]+\.checkpoint\.[^/]+|[^/]*\.crc)"),
+    "iceberg": re.compile(r"metadata/version-hint\.text"),
+}
 # For each format what the table below its root may look like, and the library that reads its log.
-_PROBES = {"delta": ("_delta_log/00000000000000000000.json", "day=1/part-0.parquet")}
-_LIBRARIES = {"delta": "deltalake"}
+_PROBES = {
+    "delta": ("_delta_log/00000000000000000000.json", "day=1/part-0.parquet"),
+    "iceberg": ("metadata/00000-a.metadata.json", "data/day=1/part-0.parquet"),
+}
+_LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg"}
 
 
 def wrong_table(rule: Rule) -> Iterable[str]:
@@ -44,7 +53,7 @@ def unlogged(rule: Rule, root: str, mine: Sequence[Change], changes: Changes) ->
         if (
             change.kind is ChangeKind.CHANGED
             and change.path.startswith(root)
-            and not _WRITTEN_AGAIN.fullmatch(name)
+            and not _WRITTEN_AGAIN[rule.format.type].fullmatch(name)
         ):
             yield DeclaredOutcome(
                 "table",
@@ -54,7 +63,7 @@ def unlogged(rule: Rule, root: str, mine: Sequence[Change], changes: Changes) ->
                 change.path,
                 "write it as a new file, by a version of its own",
             )
-    before, after = (_newest(root, paths) for paths in (changes.base, changes.result))
+    before, after = (_newest(rule, root, paths) for paths in (changes.base, changes.result))
     if after is not None and before is not None and after < before:
         yield DeclaredOutcome(
             "table",
@@ -66,6 +75,7 @@ def unlogged(rule: Rule, root: str, mine: Sequence[Change], changes: Changes) ->
         )
 
 
-def _newest(root: str, paths: Iterable[str]) -> int | None:
-    found = [_DELTA_COMMIT.fullmatch(path, len(root)) for path in paths if path.startswith(root)]
+def _newest(rule: Rule, root: str, paths: Iterable[str]) -> int | None:
+    version = _VERSION[rule.format.type]
+    found = [version.fullmatch(path, len(root)) for path in paths if path.startswith(root)]
     return max((int(one[1]) for one in found if one), default=None)

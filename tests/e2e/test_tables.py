@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog.sql import SqlCatalog
 
 from local_lakefs.testing import RunningServer
 from tests.e2e.canaries import CELL
@@ -20,6 +21,8 @@ version: 1
 rules:
   - {name: delta, paths: [delta/**], suite: orders, format: {type: delta},
      scope: dataset, dataset: 'delta/{table}/'}
+  - {name: iceberg, paths: [iceberg/**], suite: orders, format: {type: iceberg},
+     scope: dataset, dataset: 'iceberg/{table}/'}
 """
 SUITE = [
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},
@@ -111,3 +114,38 @@ def test_a_delta_table_is_judged_by_its_newest_version(world: World, gate: Gate,
         refused = gate.ask(world.name, name)
         assert refused["verdict"] == "FAIL", refused
         assert told in refused["summary"]
+
+
+def test_an_iceberg_table_is_judged_by_its_current_snapshot(world: World, gate: Gate, tmp_path: Path) -> None:
+    catalog = SqlCatalog("test", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
+    catalog.create_namespace("n")
+    table = catalog.create_table("n.orders", schema=rows(0).schema)
+    for first in (0, 2):
+        table.append(rows(first))
+    root = tmp_path / "n/orders"
+    world.commit(world.main, before := below(root, "iceberg/orders/"))
+
+    def changed() -> dict[str, bytes]:
+        return {path: one for path, one in below(root, "iceberg/orders/").items() if before.get(path) != one}
+
+    table.append(rows(4))
+    world.branch("first", "main", **changed())
+    assert gate.ask(world.name, "first")["verdict"] == "PASS"
+    table.append(rows(6, None))
+    world.branch("null", "main", **(bad := changed()))
+    refused = gate.ask(world.name, "null")
+    assert refused["verdict"] == "FAIL"
+    assert "`qty`: 1 of 8 values are null" in refused["summary"]
+
+    table.delete("qty is null")
+    world.branch("mended", "main", **changed())
+    mended = gate.ask(world.name, "mended")
+    assert (mended["verdict"], evaluated(gate, mended)["rows"]) == ("PASS", 7)
+
+    # Two branches that each wrote a version: merged, one of them would be lost.
+    newest = max(path for path in bad if path.endswith(".metadata.json"))
+    other = f"{newest.rpartition('/')[0]}/{newest.rpartition('/')[2][:5]}-other.metadata.json"
+    world.branch("both", "main", **changed(), **{other: bad[newest]})
+    unclear = gate.ask(world.name, "both")
+    assert (unclear["verdict"], unclear["allowed"]) == ("ERROR", False)
+    assert "is no version that it came from" in unclear["summary"]

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from gate_server.engine.naming import plain
 from gate_server.engine.objects import DataObject
@@ -118,16 +120,11 @@ class _Table:
     def files(self) -> list[DataObject]:
         """Return the files of the table, each with its view."""
         try:
-            import deltalake
-        except ImportError as error:
-            what = "Delta tables need a library that is not installed here"
-            raise ReadFailure("error", "extra", what, hint="pip install 'lakefs-gate[delta]'") from error
-        try:
-            self._table = deltalake.DeltaTable(self._folder)
+            self._table = DeltaTable(self._folder)
             added = pa.table(self._table.get_add_actions())
             schema = pa.schema(self._table.schema().to_arrow())
             fields = json.loads(self._table.schema().to_json())["fields"]
-        except (deltalake.exceptions.DeltaError, ValueError, OSError) as error:
+        except (DeltaError, ValueError, OSError) as error:
             raise self._refused(error) from error
         self._check_protocol()
         partitioned = self._table.metadata().partition_columns
@@ -136,7 +133,7 @@ class _Table:
             Column(
                 one["name"],
                 schema.field(one["name"]).type,
-                one["metadata"].get("delta.columnMapping.physicalName", one["name"]),
+                (one["metadata"].get("delta.columnMapping.physicalName", one["name"]),),
             )
             for one in fields
             if one["name"] not in partitioned

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gate_server.engine.objects import DataObject
-from gate_server.engine.readers.failure import Allowance
-from gate_server.engine.table_formats.delta import live_files
+from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.model import Format
 
 _FILES = Format("parquet")
@@ -24,4 +23,13 @@ def live(
     """
     if not fmt.is_table or not objects:
         return objects, fmt
+    try:
+        if fmt.type == "iceberg":
+            from gate_server.engine.table_formats.iceberg import live_files
+        else:
+            from gate_server.engine.table_formats.delta import live_files
+    except ImportError as error:
+        what = f"a table of format {fmt.type} needs a library that is not installed here"
+        hint = f"pip install 'lakefs-gate[{fmt.type}]'"
+        raise ReadFailure("error", "extra", what, hint=hint) from error
     return live_files(objects, allowance), _FILES

@@ -10,6 +10,8 @@ from gate_server.engine.naming import plain, quoted
 from gate_server.engine.readers.failure import ReadFailure
 from gate_server.model import digest
 
+_NUMBER = b"PARQUET:field_id"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -18,12 +20,18 @@ class Column:
     Parameters
     ----------
     stored
-        Its name in files.
+        The names that it may have in files.
+    number
+        By which files have it that number their columns; None where the table does not.
+    missing
+        What it holds in files that lack it; None for null.
     """
 
     name: str
     type: pa.DataType
-    stored: str
+    stored: tuple[str, ...]
+    number: int | None = None
+    missing: pa.Scalar | None = None
 
 
 @dataclass(frozen=True)
@@ -50,14 +58,20 @@ class View:
     @property
     def identity(self) -> str:
         """Stands for what becomes of a file's content."""
-        columns = [(one.name, str(one.type), one.stored) for one in self.columns]
+        columns = [
+            (one.name, str(one.type), one.stored, one.number, str(one.missing)) for one in self.columns
+        ]
         return digest("view-1", columns, self.order, self.deletes)
 
     def is_plain(self, schema: pa.Schema) -> bool:
         """Whether a file of this schema is as the table has it."""
-        return self.live is None and [
-            (one.name, one.type) for one in self.columns if one.name == one.stored
-        ] == list(zip(schema.names, schema.types, strict=True))
+        names = [one.name for one in self.columns]
+        return (
+            self.live is None
+            and schema.names == names
+            and self._places(schema) == list(range(len(names)))
+            and all(_is_same(schema.field(place), one) for place, one in enumerate(self.columns))
+        )
 
     def of(self, table: pa.Table) -> pa.Table:
         """Return what the table has of a whole file.
@@ -74,21 +88,46 @@ class View:
             rest = pa.repeat(pa.scalar(True), table.num_rows - len(self.live))
             table = table.filter(pa.chunked_array([self.live, rest], pa.bool_()))
         columns = [
-            _converted(table[one.stored], one)
-            if one.stored in table.column_names
-            else pa.nulls(table.num_rows, one.type)
-            for one in self.columns
+            _absent(table.num_rows, one) if place is None else _converted(table, place, one)
+            for place, one in zip(self._places(table.schema), self.columns, strict=True)
         ]
         return pa.table(columns, names=[one.name for one in self.columns])
+
+    def _places(self, schema: pa.Schema) -> list[int | None]:
+        """Return where a file of this schema has each column, by number where both have some."""
+        numbers = {int(told): place for place, told in enumerate(map(_number, schema)) if told}
+        names = {name: place for place, name in enumerate(schema.names)}
+        if numbers and any(one.number is not None for one in self.columns):
+            return [numbers.get(one.number or 0) for one in self.columns]
+        if not any(one.stored for one in self.columns):
+            what = "its columns have no numbers, and the table does not say by which names it knows them"
+            raise ReadFailure("error", "columns", what)
+        return [next((names[name] for name in one.stored if name in names), None) for one in self.columns]
 
     def ordered(self, schema: pa.Schema) -> pa.Schema:
         """Return all columns of the table in their order."""
         return pa.schema([schema.field(name) for name in self.order])
 
 
-def _converted(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+def _number(field: pa.Field) -> bytes | None:
+    told: bytes | None = (field.metadata or {}).get(_NUMBER)
+    return told
+
+
+def _is_same(field: pa.Field, column: Column) -> bool:
+    return bool(field.type == column.type) and (
+        not pa.types.is_nested(field.type) or _is_alike(field.type, column.type)
+    )
+
+
+def _absent(rows: int, column: Column) -> pa.Array:
+    return pa.nulls(rows, column.type) if column.missing is None else pa.repeat(column.missing, rows)
+
+
+def _converted(table: pa.Table, place: int, column: Column) -> pa.ChunkedArray:
     """Return values as what the table says they are, where that holds all of them exactly."""
-    if values.type == column.type:
+    values, field = table.column(place), table.schema.field(place)
+    if _is_same(field, column):
         return values
     told = f"{quoted(column.name)} is {plain(values.type)} in the file, and {plain(column.type)} in the table"
     if pa.types.is_nested(values.type) or pa.types.is_nested(column.type):
@@ -112,7 +151,9 @@ def _is_alike(stored: pa.DataType, wanted: pa.DataType) -> bool:
     pairs = [(stored.field(place), wanted.field(place)) for place in range(stored.num_fields)]
     named = pa.types.is_struct(stored)
     return all(
-        (not named or mine.name == theirs.name) and _is_alike(mine.type, theirs.type)
+        (not named or mine.name == theirs.name)
+        and (not _number(mine) or not _number(theirs) or _number(mine) == _number(theirs))
+        and _is_alike(mine.type, theirs.type)
         for mine, theirs in pairs
     )
 

@@ -399,7 +399,7 @@ def test_what_is_wrong_with_a_table_is_told_and_never_passes(
 
 
 def test_a_deleted_row_that_is_not_there_is_no_view() -> None:
-    view = View((Column("id", pa.int64(), "id"),), ("id",), pa.array([True, False, True]))
+    view = View((Column("id", pa.int64(), ("id",)),), ("id",), pa.array([True, False, True]))
     assert view.of(pa.table({"id": [1, 2, 3, 4]}))["id"].to_pylist() == [1, 3, 4]
     with pytest.raises(ReadFailure, match="of its 2 rows, row 3 is deleted"):
         view.of(pa.table({"id": [1, 2]}))
@@ -457,6 +457,7 @@ def test_nested_columns_are_read_where_they_are_the_tables(tmp_path: Path) -> No
 
 
 def test_without_the_library_it_could_not_be_told(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gate_server.engine.table_formats.delta", raising=False)
     monkeypatch.setitem(sys.modules, "deltalake", None)
     evaluation = folder.judged()
     assert evaluation.status == "error"

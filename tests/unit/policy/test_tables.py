@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -19,11 +20,16 @@ DATASET = ", scope: dataset, dataset: 'tables/{table}/'"
 DELTA = Rule(
     "r", ("tables/**",), "s", Format("delta"), scope="dataset", dataset="tables/{table}/", hidden="skip"
 )
+ICEBERG = replace(DELTA, format=Format("iceberg"))
 
 
 def test_a_rule_on_a_table_is_read() -> None:
     (rule,) = read(RULE % ("tables/**", "type: delta", DATASET)).rules
     assert rule.format.is_table
+
+
+def test_each_format_of_tables_has_its_library() -> None:
+    assert read(RULE % ("tables/**", "type: iceberg", DATASET)).rules[0].format.is_table
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,9 @@ def stored(path: str, content: str = "c") -> StoredObject:
     return StoredObject(path, ObjectIdentity(f"local://{path}/{content}", content, 10), "j" * 64)
 
 
-def outcomes(base: Iterable[StoredObject], result: Iterable[StoredObject]) -> list[tuple[Outcome, str]]:
+def outcomes(
+    base: Iterable[StoredObject], result: Iterable[StoredObject], rule: Rule = DELTA
+) -> list[tuple[Outcome, str]]:
     """Return what a plan declares of a merge that makes `result` of `base`."""
     old, new = ({item.path: item for item in items} for items in (base, result))
     found = []
@@ -65,7 +73,7 @@ def outcomes(base: Iterable[StoredObject], result: Iterable[StoredObject]) -> li
             kind = ChangeKind.CHANGED if before and after else ChangeKind.ADDED
             found.append(Change(path, kind if after else ChangeKind.REMOVED, before, after))
     changes = Changes(tuple(found), base=old, result=new)
-    plan = make_plan(policy(DELTA), CANDIDATE, changes, engine_version="1")
+    plan = make_plan(policy(rule), CANDIDATE, changes, engine_version="1")
     return [(item.outcome, item.path) for item in plan.declared]
 
 
@@ -93,6 +101,19 @@ def test_a_file_or_a_commit_that_is_written_anew_fails() -> None:
 
 def test_versions_that_go_back_fail() -> None:
     assert outcomes([commit(0), commit(1)], [commit(0)]) == [(Outcome.FAIL, "tables/a/")]
+    first, second, hint, other = (
+        stored(f"tables/a/metadata/{name}", content)
+        for name, content in (
+            ("00001-a.metadata.json", "x"),
+            ("v2.metadata.json", "x"),
+            ("version-hint.text", "x"),
+            ("version-hint.text", "y"),
+        )
+    )
+    assert not outcomes([first, hint], [first, second, other], ICEBERG)
+    assert outcomes([first, second], [first], ICEBERG) == [(Outcome.FAIL, "tables/a/")]
+    changed = stored(first.path, "other")
+    assert outcomes([first], [changed], ICEBERG) == [(Outcome.FAIL, first.path)]
 
 
 def test_all_of_a_table_is_judged_hidden_files_too() -> None:
