@@ -5,7 +5,7 @@ A query over one of them is planned for longer than it runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import narwhals as nw
@@ -19,6 +19,7 @@ from gate_server.engine.native.grouping import Tables, different_values, find_ea
 from gate_server.engine.object_states import Reading, read_each
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance, ReadFailure
+from gate_server.engine.readers.footer import Footer
 from gate_server.engine.readers.parquet_scan import Footers, open_parquet
 from gate_server.engine.readers.scan import NotPlain
 from gate_server.engine.states import State, key_of
@@ -69,10 +70,12 @@ def _of_batch(
     own = Allowance(replace(allowance.limits, decompressed_bytes=most))
     try:
         footers = open_parquet(batch, own)
-        if any(not footer.rows for footer in footers.footers):
-            return {}
         found = _states(footers, reading)
-        return {key_of(data): (footers.schema, state) for data, state in zip(batch, found, strict=True)}
+        return {
+            key_of(data): (footers.schema, state)
+            for data, state in zip(batch, found, strict=True)
+            if state is not None
+        }
     except (NotPlain, ReadFailure, *_POLARS_FAULTS):
         return {}
     finally:
@@ -82,34 +85,36 @@ def _of_batch(
                 allowance.opened(data.path)
 
 
-def _states(footers: Footers, reading: Reading) -> list[State]:
-    """Return the state of each object; of objects that are small all columns are decoded and looked at."""
+def _states(footers: Footers, reading: Reading) -> list[State | None]:
+    """Return the state of each object, None of those without rows: of these a query by groups finds none.
+
+    Of objects that are small all columns are decoded, whatever is asked.
+    """
     parts = reading.stated(footers.schema)
     # What a table has of rows and columns its footer says.
     proven = [part for part in parts if set(part.facts) == {ROWS} and part.asked.condition is None]
     counted = [part for part in parts if part not in proven]
-    if not counted:
-        raise NotPlain("no value is looked at")
-    scan = footers.scan({name for part in counted for name in columns_needed(part.asked)})
-    frame = scan.frame.collect()
-    located = scan.verify()
     rows = [footer.rows for footer in footers.footers]
-    if frame.height != located.rows:
-        raise NotPlain("it holds another number of rows than its parts say")
-    tables = Tables(frame, rows)
-    facts_of = _facts_of(counted, tables, reading)
+    if counted:
+        scan = footers.scan({name for part in counted for name in columns_needed(part.asked)})
+        frame = scan.frame.collect()
+        if frame.height != scan.verify().rows:
+            raise NotPlain("it holds another number of rows than its parts say")
+        found = iter(_facts_of(counted, Tables(frame, [count for count in rows if count]), reading))
+    else:
+        footers.look_through()
+        found = iter([{}] * len(rows))
     return [
-        State(
-            footer.rows,
-            footer.announced_bytes,
-            {
-                **{part.asked.number: {ROWS: footer.rows, PIECES: 1} for part in proven},
-                **{part.asked.number: facts.get(part) for part in counted},
-            },
-            frozenset(part.asked.number for part in proven),
-        )
-        for footer, facts in zip(footers.footers, facts_of, strict=True)
+        _state(footer, proven, counted, next(found)) if footer.rows else None for footer in footers.footers
     ]
+
+
+def _state(
+    footer: Footer, proven: Sequence[Part], counted: Sequence[Part], found: Mapping[Part, Facts | None]
+) -> State:
+    facts: dict[int, Facts | None] = {part.asked.number: {ROWS: footer.rows, PIECES: 1} for part in proven}
+    facts |= {part.asked.number: found.get(part) for part in counted}
+    return State(footer.rows, footer.announced_bytes, facts, frozenset(part.asked.number for part in proven))
 
 
 def _facts_of(parts: Sequence[Part], tables: Tables, reading: Reading) -> list[dict[Part, Facts | None]]:

@@ -127,6 +127,28 @@ def test_one_that_is_not_like_the_others_is_told_as_without_states(make_suite: A
     assert same(found, plain(make_suite, store, *ASKS))
 
 
+def test_only_those_without_rows_are_read_by_themselves(make_suite: Any, alone: list[str]) -> None:
+    store = store_of(table(0), table(1).slice(0, 0), table(2), table(3).slice(0, 0))
+    found = judged(make_suite, store, *ASKS, kept=Kept(), fmt=PARQUET)
+    assert told(found.results) == told(plain(make_suite, store, *ASKS).results)
+    assert alone == ["d/1.parquet", "d/3.parquet"]
+
+
+def test_what_looks_at_no_value_reads_each_once_as_well(make_suite: Any, alone: list[str]) -> None:
+    store = store_of(*(table(place) for place in range(3)))
+    found = judged(make_suite, store, ROWS, kept=Kept(), fmt=PARQUET)
+    assert [one.answered_from for one in found.results] == ["metadata"]
+    assert (sorted(store.opened), alone) == (sorted(store.contents), [])
+    # Damage is found where nobody looks.
+    store.contents["d/1.parquet"] = spoilt(store.contents["d/1.parquet"])
+    assert same(judged(make_suite, store, ROWS, kept=Kept(), fmt=PARQUET), plain(make_suite, store, ROWS))
+
+
+def spoilt(content: bytes) -> bytes:
+    """Return an object whose first page is no page."""
+    return content[:4] + bytes(40) + content[44:]
+
+
 def test_two_of_the_same_content_are_two(make_suite: Any, alone: list[str]) -> None:
     store = store_of(table(0), table(1), table(1))
     found = judged(make_suite, store, *ASKS, kept=Kept(), fmt=PARQUET)
