@@ -41,6 +41,7 @@ ALLOWED = {
     "notices/gathering.py": "expiry of waivers",
     "reverts/apply.py": "when a temporary branch was made, in its name",
     "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
+    "setup/doctor/examiner.py": "when the doctor was asked, and had looked",
     "setup/doctor/of_lakefs.py": "how far lakeFS's clock is off",
     "setup/history.py": "expiry of waivers",
     "store/ledger.py": "when something was recorded",
@@ -54,6 +55,7 @@ ALLOWED = {
     "web/history.py": "which days are shown",
     "web/now.py": "for how long a check runs; until when a waiver may be",
     "web/policies.py": "which waivers hold",
+    "web/setup.py": "for how long the doctor has been looking",
     "workers/child.py": "spans",
     "workers/runner.py": "spans",
 }
