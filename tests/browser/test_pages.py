@@ -119,6 +119,10 @@ def test_a_running_check_turns_into_its_verdict(
         held()
         expect(page.locator(".verdict.fail")).to_contain_text("_c4 is missing", timeout=60_000)
         expect(page.locator("#said")).to_have_text("Failed")
+        visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").click()
+        copied = "async text => (await navigator.clipboard.readText()).startsWith(text)"
+        page.wait_for_function(copied, arg=f"gate check lakefs://{world.name}/nightly --into main")
         expect(page.get_by_role("button", name="Run again")).to_be_visible()
 
 

@@ -1,8 +1,9 @@
 // What needs a script and is no loss without one: copying, and saying that the gate is not reached.
 "use strict";
 
-if (navigator.clipboard) {
-  for (const command of document.querySelectorAll("pre[data-copy]")) {
+const offerToCopy = (within) => {
+  for (const command of within.querySelectorAll("pre[data-copy]")) {
+    if (command.nextElementSibling?.matches("button.copy")) continue;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet copy";
@@ -14,6 +15,11 @@ if (navigator.clipboard) {
     });
     command.after(button);
   }
+};
+
+if (navigator.clipboard) {
+  offerToCopy(document);
+  document.addEventListener("htmx:load", (event) => offerToCopy(event.detail.elt));  // a check that ended meanwhile
 }
 
 const lost = document.getElementById("lost");
