@@ -82,16 +82,19 @@ def _guarded() -> list[Place]:
 
 
 def _groups(findings: Iterable[Finding]) -> dict[str, list[Line]]:
-    """Return the lines by branch, first those of none; what is worst first."""
+    """Return the lines by branch, those of none together; what is worst stands first, of branches too."""
     groups: dict[str, list[Line]] = {}
     for finding in findings:
         tone, word = _FOUND[finding.level] if finding.state == "found" else _STATES[finding.state]
         where = finding.where if finding.id.startswith("D2") else OF_NO_BRANCH
         groups.setdefault(where, []).append(Line(finding, tone, word))
-    return {
-        where: sorted(lines, key=lambda line: _WORST_FIRST.index(line.tone))
-        for where, lines in groups.items()
-    }
+    for lines in groups.values():
+        lines.sort(key=_badness)
+    return dict(sorted(groups.items(), key=lambda group: _badness(group[1][0])))
+
+
+def _badness(line: Line) -> int:
+    return _WORST_FIRST.index(line.tone)
 
 
 def _summary(last: Examination) -> Summary:
