@@ -7,7 +7,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import datasets, embedded, engine, gateway, load, pages, queue, single
+from benchmarks import datasets, embedded, engine, gateway, load, pages, queue, single, tables
 from benchmarks.figures import Figure
 from local_lakefs.testing import lakefs_server
 from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
@@ -25,6 +25,7 @@ def main() -> None:
         gateway.large_objects,
         engine.engine,
         datasets.datasets,
+        tables.tables,
         pages.pages,
     ):
         for figure in measure_alone():

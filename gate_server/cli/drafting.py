@@ -50,7 +50,7 @@ def draft_command(
     settings = read_settings()
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     objects = find_objects(lakefs, uri.repository, uri.ref, uri.path)
-    fmt = named_format(kind) if kind else find_format(lakefs, uri.repository, objects[0])
+    fmt = named_format(kind) if kind else find_format(lakefs, uri.repository, objects)
     if no_header:
         fmt = replace(fmt, header=False)
     name = name or suite_name(uri.path)

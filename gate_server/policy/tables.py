@@ -26,6 +26,14 @@ _PROBES = {
 _LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg"}
 
 
+def table_at(path: str) -> tuple[str, str] | None:
+    """Return root and format of the table whose log `path` is a part of; None where it is of none."""
+    for kind, version in _VERSION.items():
+        if found := re.fullmatch(f"(|.*/){version.pattern}", path):
+            return found[1], kind
+    return None
+
+
 def wrong_table(rule: Rule) -> Iterable[str]:
     """Yield what is wrong with a rule on a table."""
     kind = rule.format.type

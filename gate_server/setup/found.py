@@ -12,6 +12,7 @@ from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.objects import read_object
 from gate_server.model import Commit, Format
 from gate_server.policy.requirements import kind_of
+from gate_server.policy.tables import table_at
 from gate_server.setup.sources import named_format
 
 MOST_OBJECTS = 20_000
@@ -39,19 +40,27 @@ def find_tables(lakefs: LakeFS, repository: str, commit: Commit) -> list[Found]:
     """Return what could be judged, the larger first; of the first `MOST_OBJECTS` objects of the commit.
 
     A folder is a table of its own, without what looks like a partition (``day=2026-01-31``, ``2026/01``) at
-    its end. At the top level each object is one.
+    its end. At the top level each object is one. A Delta or Iceberg table is told by its log.
     """
     listing = lakefs.pages(repository_url(repository, "refs", commit.id, "objects", "ls"))
     first: dict[str, str] = {}
     counts: dict[str, int] = {}
+    tables: dict[str, Format] = {}
     for entry in islice(listing, MOST_OBJECTS):
         path, name = str(entry["path"]), str(entry["path"]).rpartition("/")[2]
         if path.startswith(("_lakefs_", "_gate/")) or name.startswith(("_", ".")) or not entry["size_bytes"]:
             continue
+        if table := table_at(path):
+            tables[table[0]] = named_format(table[1])
         root = _root(path)
         first.setdefault(root, path)
         counts[root] = counts.get(root, 0) + 1
-    found = [_found(lakefs, repository, commit, root, first, counts[root]) for root in first]
+    found: list[Found | None] = []
+    for table_root, fmt in tables.items():  # all below it is part of it
+        parts = [root for root in first if root.startswith(table_root)]
+        found.append(Found(table_root, sum(counts[root] for root in parts), fmt))
+        first = {root: path for root, path in first.items() if root not in parts}
+    found += [_found(lakefs, repository, commit, root, first, counts[root]) for root in first]
     return sorted((one for one in found if one), key=lambda one: (-one.objects, one.path))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from gate_server.errors import NotFound, UsageError
@@ -12,6 +14,7 @@ from gate_server.lakefs.listings import Listings
 from gate_server.lakefs.objects import read_heads
 from gate_server.model import Format, StoredObject, load
 from gate_server.policy.requirements import HEAD_BYTES, kind_of
+from gate_server.policy.tables import table_at
 from gate_server.policy.targets import is_marker
 
 
@@ -34,8 +37,18 @@ def find_objects(lakefs: LakeFS, repository: str, ref: str, path: str) -> tuple[
     return tuple(parts)
 
 
-def find_format(lakefs: LakeFS, repository: str, item: StoredObject) -> Format:
-    """Return the format of an object by its first bytes and its name; raises `UsageError` for others."""
+def find_format(lakefs: LakeFS, repository: str, objects: Sequence[StoredObject]) -> Format:
+    """Return the format of objects: of a table by its log, else by the first's first bytes and its name.
+
+    Raises
+    ------
+    UsageError
+        They tell none.
+    """
+    for item in objects:
+        if table := table_at(item.path):
+            return named_format(table[1])
+    item = objects[0]
     heads = read_heads(lakefs, repository, [item], HEAD_BYTES)
     kind = kind_of(item.path, heads[item.path])
     if kind is None:
@@ -49,5 +62,5 @@ def named_format(kind: str) -> Format:
         return load(Format, {"type": kind})
     except ValidationError as error:
         raise UsageError(
-            f"no suite can be asked of {kind}", "but of csv, tsv, parquet, orc, arrow"
+            f"no suite can be asked of {kind}", "but of csv, tsv, parquet, orc, arrow, delta, iceberg"
         ) from error

@@ -12,6 +12,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyiceberg.catalog.sql import SqlCatalog
 
+from gate_server.lakefs.client import LakeFS
+from gate_server.lakefs.commits import Commits
+from gate_server.setup.found import find_tables
 from local_lakefs.testing import RunningServer
 from tests.e2e.canaries import CELL
 from tests.e2e.harness import Gate, World, running_gate
@@ -65,7 +68,9 @@ def evaluated(gate: Gate, answer: dict[str, Any]) -> dict[str, Any]:
     return dict(found["meta"]["gate"])
 
 
-def test_a_delta_table_is_judged_by_its_newest_version(world: World, gate: Gate, tmp_path: Path) -> None:
+def test_a_delta_table_is_judged_by_its_newest_version(
+    server: RunningServer, world: World, gate: Gate, tmp_path: Path
+) -> None:
     table = tmp_path / "orders"
     for first in (0, 2, 4):
         append(table, rows(first))
@@ -73,6 +78,15 @@ def test_a_delta_table_is_judged_by_its_newest_version(world: World, gate: Gate,
 
     def changed() -> dict[str, bytes]:
         return {path: one for path, one in below(table, "delta/orders/").items() if before.get(path) != one}
+
+    drafted = gate.run("suites", "draft", world.uri() + "/delta/orders/", "--json")
+    assert drafted.returncode == 0, drafted.stderr
+    rule = json.loads(drafted.stdout)["rule"]
+    assert (rule["format"], rule["dataset"]) == ({"type": "delta"}, "delta/orders/")
+    lakefs = LakeFS(server.url, server.access_key_id, server.secret_access_key)
+    head = Commits(lakefs).get(world.name, "main")
+    (found,) = find_tables(lakefs, world.name, head)
+    assert (found.path, found.format.type) == ("delta/orders/", "delta")
 
     append(table, rows(6))
     world.branch("first", "main", **changed())
