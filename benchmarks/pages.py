@@ -38,6 +38,7 @@ PAGES = {
     "history of what a rule refused": "/history?rule=five-columns&verdict=FAIL&repository=repo-7",
     "policy": "/policy",
     "a check": "/checks/0000000000000007",
+    "rows over time, none of which are known": "/checks/0000000000000007/rows-over-time",
 }
 
 
