@@ -43,8 +43,10 @@ def read_states(
     found: dict[str, tuple[pa.Schema, State]] = {}
     if reading.fmt.type == "parquet":
         for batch in _batches(objects):
-            if len(batch) > 1:
-                found |= _of_batch(batch, reading, allowance)
+            told = _of_batch(batch, reading, allowance) if len(batch) > 1 else {}
+            if not told:
+                break  # so will the others be, of a table that is written so
+            found |= told
     return found | read_each([data for data in objects if key_of(data) not in found], reading, allowance)
 
 

@@ -149,6 +149,16 @@ def spoilt(content: bytes) -> bytes:
     return content[:4] + bytes(40) + content[44:]
 
 
+def test_where_one_batch_tells_nothing_no_other_is_read_twice(
+    make_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_OBJECTS", 2)
+    monkeypatch.setattr(batches, "BATCH_MEMORY_BYTES", 1)
+    store = store_of(*(table(place) for place in range(6)))
+    judged(make_suite, store, ROWS, kept=Kept(), fmt=PARQUET)
+    assert [store.opened.count(path) for path in sorted(store.contents)] == [2, 2, 1, 1, 1, 1]
+
+
 def test_two_of_the_same_content_are_two(make_suite: Any, alone: list[str]) -> None:
     store = store_of(table(0), table(1), table(1))
     found = judged(make_suite, store, *ASKS, kept=Kept(), fmt=PARQUET)
