@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -58,7 +59,9 @@ TRACED = ("/hooks/", "/api/")
 SESSION_LASTS = timedelta(hours=12)
 
 
-def make_services(settings: Settings, kept: Path | None = None) -> Services:
+def make_services(
+    settings: Settings, kept: Path | None = None, ring: Callable[[], None] = lambda: None
+) -> Services:
     """Return what a door needs: raises `ConfigError` or `CouldNotTell` where that cannot be had.
 
     Parameters
@@ -66,9 +69,11 @@ def make_services(settings: Settings, kept: Path | None = None) -> Services:
     kept
         A file with the digest of the policy to ask by, which a reload writes anew; without one the policy is
         read from its own file.
+    ring
+        Called when there is a new check.
     """
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
-    store = open_store(settings.database)
+    store = open_store(settings.database, ring)
 
     def read() -> Policy:
         return read_policy(settings.policy, settings.policy_in_repository)

@@ -1,7 +1,7 @@
 """The processes of `gate serve`: a supervisor with two children, web and worker.
 
-Each child runs `main` with ``web KEPT HOST PORT RELOADS`` or ``worker [KEPT]``; its settings come by the
-environment. KEPT is a file with the digest of the policy, RELOADS the end of a pipe.
+Each child runs `main` with ``web KEPT HOST PORT RELOADS BELL`` or ``worker [KEPT BELL]``; its settings come
+by the environment. KEPT is a file with the digest of the policy, RELOADS and BELL are ends of pipes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from gate_server.store.pruning import prune
 from gate_server.store.store import Store, open_store
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.logs import set_up_logs
+from gate_server.workers.bell import Bell
 from gate_server.workers.duties import Duty
 from gate_server.workers.folders import METRICS, memory_folder, own_folder
 from gate_server.workers.loop import Worker
@@ -64,7 +65,7 @@ NEVER_STARTED = 78  # EX_CONFIG: a child that cannot start is not started again
 log = structlog.get_logger()
 
 
-def run_worker(settings: Settings, kept: Path | None = None) -> int:
+def run_worker(settings: Settings, kept: Path | None = None, bell: Bell | None = None) -> int:
     """Judge checks until SIGTERM.
 
     Beside a web process it looks at that one's policy first, and refuses to start where that is wrong.
@@ -109,6 +110,7 @@ def run_worker(settings: Settings, kept: Path | None = None) -> int:
         most_attempts=settings.max_attempts,
         elsewhere_wait_s=settings.elsewhere_wait_s,
         threads=settings.worker_threads,
+        bell=bell,
     )
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
@@ -165,6 +167,9 @@ class Supervisor:
     ----------
     reloads
         Both ends of a pipe: a byte is written at SIGHUP, and web is given the end to read.
+    bell
+        Both ends of a pipe: web is given the end to write, worker the one to read. Both stay open here, so
+        that either may die.
     """
 
     def __init__(
@@ -172,10 +177,12 @@ class Supervisor:
         commands: Mapping[str, list[str]],
         environ: Mapping[str, str],
         reloads: tuple[int, int] | None = None,
+        bell: tuple[int, int] | None = None,
     ) -> None:
         self._commands = commands
         self._environ = dict(environ)
         self._reloads = reloads
+        self._bell = bell
         self._stop = threading.Event()
         self._failed: dict[str, int] = {}
 
@@ -200,7 +207,8 @@ class Supervisor:
             os.write(self._reloads[1], b"r")
 
     def _keep(self, name: str, command: list[str]) -> None:
-        given = self._reloads[:1] if self._reloads is not None and name == "web" else ()
+        of_reloads, of_bell = self._reloads or (), self._bell or ()
+        given = (*of_reloads[:1], *of_bell[1:]) if name == "web" else of_bell[:1]
         failures = 0
         while not self._stop.is_set():
             started = time.monotonic()
@@ -247,17 +255,17 @@ def serve(settings: Settings, host: str, port: int, policy: str, tokens: Mapping
     set_up_logs(settings.log_level)
     traces.wanted()  # say now what is missing
     base = [sys.executable, "-c", _START]
-    reloads = os.pipe()
+    reloads, bell = os.pipe(), os.pipe()
     # In memory where that is possible: prometheus_client maps its files, and a full disk would end us.
     with own_folder(METRICS, below=memory_folder()) as folder:
         kept = folder / "policy"  # what is asked by, also after one of the processes died
         write_digest(kept, policy)
         commands = {
-            "web": [*base, "web", str(kept), host, str(port), str(reloads[0])],
-            "worker": [*base, "worker", str(kept)],
+            "web": [*base, "web", str(kept), host, str(port), str(reloads[0]), str(bell[1])],
+            "worker": [*base, "worker", str(kept), str(bell[0])],
         }
         environ = {**os.environ, **tokens, metrics.FOLDER: str(folder)}
-        return Supervisor(commands, environ, reloads).run()
+        return Supervisor(commands, environ, reloads, bell).run()
 
 
 def serve_worker(settings: Settings) -> int:
@@ -272,18 +280,19 @@ def serve_worker(settings: Settings) -> int:
         return Supervisor({"worker": [sys.executable, "-c", _START, "worker"]}, environ).run()
 
 
-def _run_web(settings: Settings, host: str, port: int, kept: Path, reloads: int) -> int:
+def _run_web(settings: Settings, host: str, port: int, kept: Path, reloads: int, bell: int) -> int:
     from gate_server.web_server import run_web  # only this child is to pay for a web framework
 
-    return run_web(settings, host, port, kept, reloads)
+    return run_web(settings, host, port, kept, reloads, bell)
 
 
 def main(arguments: list[str]) -> int:
     """Run one child."""
     kept = Path(*arguments[1:2])
+    ends = [int(end) for end in arguments[4 if arguments[0] == "web" else 2 :]]
     children: dict[str, Callable[[Settings], int]] = {
-        "web": lambda settings: _run_web(settings, arguments[2], int(arguments[3]), kept, int(arguments[4])),
-        "worker": lambda settings: run_worker(settings, kept if len(arguments) > 1 else None),
+        "web": lambda settings: _run_web(settings, arguments[2], int(arguments[3]), kept, *ends),
+        "worker": lambda settings: run_worker(settings, kept, Bell(*ends)) if ends else run_worker(settings),
     }
     try:
         settings = read_settings()

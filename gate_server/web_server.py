@@ -18,6 +18,7 @@ from gate_server.checks.active import ActivePolicy
 from gate_server.settings import Settings
 from gate_server.slow_clients import Worker as SlowClientsWorker
 from gate_server.telemetry import metrics, traces
+from gate_server.workers.bell import ringer
 
 log = structlog.get_logger()
 
@@ -25,10 +26,11 @@ log = structlog.get_logger()
 class _Web(BaseApplication):  # type: ignore[misc]
     """gunicorn with threads, one process: waiting hooks cost a thread each (design, processes 2)."""
 
-    def __init__(self, settings: Settings, host: str, port: int, kept: Path, reloads: int) -> None:
+    def __init__(self, settings: Settings, host: str, port: int, kept: Path, reloads: int, bell: int) -> None:
         self._settings = settings
         self._kept = kept
         self._reloads = reloads
+        self._bell = bell
         self._bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         super().__init__()
 
@@ -59,7 +61,7 @@ class _Web(BaseApplication):  # type: ignore[misc]
         """Make the app, in gunicorn's worker process."""
         metrics.process_starts.labels("web").inc()
         traces.set_up_traces("web")
-        services = make_services(self._settings, self._kept)
+        services = make_services(self._settings, self._kept, ringer(self._bell))
         _Web.services = services
         threading.Thread(
             target=_reload_when_told, args=(services.active, self._reloads), name="reloads", daemon=True
@@ -96,8 +98,8 @@ def _reload_when_told(active: ActivePolicy, reloads: int) -> None:
             active.reload()
 
 
-def run_web(settings: Settings, host: str, port: int, kept: Path, reloads: int) -> int:
+def run_web(settings: Settings, host: str, port: int, kept: Path, reloads: int, bell: int) -> int:
     """Serve API and pages until SIGTERM."""
     make_services(settings, kept)  # say what is wrong before gunicorn starts
-    _Web(settings, host, port, kept, reloads).run()
+    _Web(settings, host, port, kept, reloads, bell).run()
     return 0

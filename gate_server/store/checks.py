@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from sqlalchemy import (
@@ -58,8 +58,9 @@ class Queue:
 class Checks:
     """Queries of the checks."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, ring: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
+        self._ring = ring
 
     def create(
         self,
@@ -114,6 +115,7 @@ class Checks:
                 return found
             found = self.get(row["id"])  # type: ignore[arg-type]
             assert found is not None  # noqa: S101 - just written
+            self._ring()
             return found
 
     def get(self, check_id: str) -> Check | None:
@@ -159,6 +161,7 @@ class Checks:
         ahead = and_(checks.c.id == check_id, checks.c.ahead, checks.c.state != "done")
         with self._engine.begin() as connection:
             connection.execute(update(checks).where(ahead).values(ahead=false()))
+        self._ring()
 
     def claim(
         self,

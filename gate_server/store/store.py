@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -50,8 +51,13 @@ class Store:
     notices: Notices
 
 
-def open_store(database_url: str) -> Store:
+def open_store(database_url: str, ring: Callable[[], None] = lambda: None) -> Store:
     """Open the database, with its schema brought up when it is empty.
+
+    Parameters
+    ----------
+    ring
+        Called when there is a new check.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def open_store(database_url: str) -> Store:
     ensure(engine)
     return Store(
         engine,
-        Checks(engine),
+        Checks(engine, ring),
         Ahead(engine),
         Lent(engine),
         Asks(engine),

@@ -18,10 +18,12 @@ from gate_server.model import Check, Problem
 from gate_server.store.checks import ELSEWHERE_WAIT_S
 from gate_server.store.store import Store
 from gate_server.telemetry.metrics import taken_over
+from gate_server.workers.bell import Bell
 from gate_server.workers.duties import AFTER_A_FAULT_S, Duty, Rounds
 from gate_server.workers.leases import Leases
 
 POLL_S = 0.03
+RUNG_POLL_S = 0.25  # where new checks are rung for; what others hand back is not
 AHEAD_POLL_S = 0.5
 END_WITHIN_S = 5.0
 
@@ -46,6 +48,8 @@ class Worker:
         How often a check is tried whose workers die; then it ends as an ERROR.
     elsewhere_wait_s
         For how long a check waits for a worker elsewhere; then it ends as an ERROR.
+    bell
+        Rings when there is a new check.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Worker:
         most_attempts: int,
         elsewhere_wait_s: float = ELSEWHERE_WAIT_S,
         threads: int = 2,
+        bell: Bell | None = None,
     ) -> None:
         self.name = worker_name()
         self._checks = store.checks
@@ -71,6 +76,7 @@ class Worker:
         self._stop = threading.Event()
         self._lookout = threading.Lock()  # one thread at a time looks for work: idle threads cost nothing
         self._threads = threads
+        self._bell = bell
 
     def run(self) -> None:
         """Work until `stop`; then end what is under way and hand it back."""
@@ -111,12 +117,20 @@ class Worker:
         self._shared_duties.renew(self.name, self._leases.lease_s)
 
     def _work(self) -> None:
-        self._go_on(self._lookout, POLL_S, ahead=False)
+        self._go_on(self._lookout, self._rest, ahead=False)
 
     def _work_ahead(self) -> None:
-        self._go_on(nullcontext(), AHEAD_POLL_S, ahead=True)
+        self._go_on(nullcontext(), lambda: self._stop.wait(AHEAD_POLL_S), ahead=True)
 
-    def _go_on(self, lookout: AbstractContextManager[object], poll_s: float, *, ahead: bool) -> None:
+    def _rest(self) -> None:
+        if self._bell is None:
+            self._stop.wait(POLL_S)
+        else:
+            self._bell.wait(RUNG_POLL_S)
+
+    def _go_on(
+        self, lookout: AbstractContextManager[object], rest: Callable[[], object], *, ahead: bool
+    ) -> None:
         while not self._stop.is_set():
             try:
                 with lookout:
@@ -124,7 +138,7 @@ class Worker:
                         self.name, self._leases.lease_s, self._elsewhere_wait_s, ahead=ahead
                     )
                     if check is None:
-                        self._stop.wait(poll_s)
+                        rest()
                 if check is not None:
                     self._take(check)
             except Exception as error:
