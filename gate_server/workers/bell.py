@@ -41,7 +41,7 @@ def ringer(end: int) -> Callable[[], None]:
     os.set_blocking(end, False)
 
     def ring() -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody answers, and it has been rung often enough
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # it rings already, or all is ending
             os.write(end, b"!")
 
     return ring
