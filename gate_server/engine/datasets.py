@@ -21,7 +21,7 @@ from gate_server.engine.readers.drift import check_drift
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.scan import Located, NotPlain
 from gate_server.engine.run import Unanswered
-from gate_server.engine.settling import declaring, schema_of, settled
+from gate_server.engine.settling import declaring, is_settled, schema_of, settled
 from gate_server.engine.states import LINES, UNEXPECTED_ROWS, KnownLines, State, States, key_of
 from gate_server.model import Format, Result
 
@@ -149,7 +149,8 @@ def _settled(
     schemas = {key: made[key][0] if key in made else before.schema for key in keys}
     constants = fields_of(objects[0])
     first = _types(schemas[keys[0]])
-    if all(_types(schema) == first for schema in schemas.values()):
+    # Not only alike: what they were found as may be owed to an object that is gone.
+    if is_settled(together, first, reading.fmt) and all(_types(one) == first for one in schemas.values()):
         return pa.schema([*((name, first[name]) for name in together), *constants]), {}
     schema = schema_of(together, constants)
     others = [data for data, key in zip(objects, keys, strict=True) if _types(schemas[key]) != _types(schema)]

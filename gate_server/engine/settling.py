@@ -68,6 +68,18 @@ def settled(several: Iterable[Told], fmt: Format) -> dict[str, str]:
     return {name: _together(kinds) for name, kinds in found.items()}
 
 
+def is_settled(told: Told, types: Mapping[str, pa.DataType], fmt: Format) -> bool:
+    """Whether columns have the types that their values, all together, say; a declared type needs none."""
+    return all(
+        name in types
+        and (
+            (kind == NOTHING and name in fmt.types)
+            or str(types[name]) == (str(_TYPES[kind][0]) if kind in _TYPES else kind)
+        )
+        for name, kind in told.items()
+    )
+
+
 def schema_of(told: Told, constants: Sequence[pa.Field]) -> pa.Schema:
     """Return the schema of settled columns and those of folders.
 

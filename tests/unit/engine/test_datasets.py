@@ -332,6 +332,32 @@ def test_a_day_of_nulls_only_is_of_the_type_of_the_others(make_suite: Any) -> No
     assert same(judged(make_suite, store, NOT_NULL, MEAN, kept=Kept(kept.made)), plain)
 
 
+@pytest.mark.parametrize("fmt", [CSV, Format("jsonl")], ids=["csv", "jsonl"])
+@pytest.mark.parametrize("gives", ["1.5", '"x"', "10000000000000000"])
+def test_an_object_that_gave_a_column_its_type_takes_it_along(
+    make_suite: Any, fmt: Format, gives: str
+) -> None:
+    """Whatever the objects that stay were known as."""
+    texts = ["1", "2", gives] if fmt.type == "jsonl" else ["1", "2", gives.strip('"')]
+    row = '{{"qty": {}}}\n' if fmt.type == "jsonl" else "qty\n{}\n"
+    store = Store({f"d/{place}": row.format(text).encode() for place, text in enumerate(texts)})
+    asks = [
+        {"type": "expect_column_values_to_be_of_type", "kwargs": {"column": "qty", "type_": kind}}
+        for kind in ("int64", "float64", "str")
+    ]
+    kept = Kept()
+    judged(make_suite, store, *asks, kept=kept, fmt=fmt)
+    for change in (
+        lambda: store.contents.pop("d/2"),
+        lambda: store.contents.update({"d/3": store.contents["d/1"]}),
+    ):
+        change()
+        kept = Kept(kept.made or kept.known)
+        found = judged(make_suite, store, *asks, kept=kept, fmt=fmt)
+        whole = judged(make_suite, store, *asks, kept=None, fmt=fmt)
+        assert told(found.results) == told(whole.results)
+
+
 def test_the_first_rows_that_fail_are_told_of_objects_that_are_not_read(make_suite: Any) -> None:
     store, kept = three(), Kept()
     store.contents["d/2.csv"] = b"id,qty\n21,2\n22,\n"
