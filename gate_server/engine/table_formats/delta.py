@@ -25,6 +25,7 @@ from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.table_formats.contents import read_all
 from gate_server.engine.table_formats.delta_log import FOLDER, DeltaLog, read_log
+from gate_server.engine.table_formats.root import only_root
 from gate_server.engine.table_formats.view import Column, View
 from gate_server.model import digest
 
@@ -78,17 +79,7 @@ def _root(objects: Sequence[DataObject]) -> str:
             hint="`dataset:` of the rule names the table's root, such as tables/{table}/",
             path=first,
         )
-    root = min(logs)
-    outside = next((data.path for data in objects if not data.path.startswith(root)), "")
-    if len(logs) > 1 or outside:
-        raise ReadFailure(
-            "error",
-            "delta_root",
-            f"{outside or max(logs)} is no part of the Delta table {root}",
-            hint="`dataset:` of the rule names the root of one table, such as tables/{table}/",
-            path=outside or max(logs),
-        )
-    return root
+    return only_root(objects, logs, "Delta")
 
 
 class _Table:

@@ -30,6 +30,7 @@ from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.parquet import read_parquet
 from gate_server.engine.table_formats.iceberg_metadata import FOLDER, current
 from gate_server.engine.table_formats.iceberg_store import Store
+from gate_server.engine.table_formats.root import only_root
 from gate_server.engine.table_formats.view import Column, View
 from gate_server.model import digest
 
@@ -73,20 +74,10 @@ def _root(objects: Sequence[DataObject]) -> str:
         for data in objects
         if data.path.endswith(".metadata.json") and f"/{FOLDER}" in f"/{data.path}"
     }
-    root = min(found, default="")
-    outside = next((data.path for data in objects if not data.path.startswith(root)), "")
-    if len(found) > 1 or outside:
-        raise ReadFailure(
-            "error",
-            "iceberg_root",
-            f"{outside or max(found)} is no part of the Iceberg table {root}",
-            hint="`dataset:` of the rule names the root of one table, such as tables/{table}/",
-            path=outside or max(found),
-        )
-    if not found:
-        root = objects[0].path.rpartition("/")[0]
-        return f"{root}/" if root else ""
-    return root
+    if found:
+        return only_root(objects, found, "Iceberg")
+    root = objects[0].path.rpartition("/")[0]
+    return f"{root}/" if root else ""
 
 
 class _Table:
