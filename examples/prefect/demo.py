@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from gate_server.cli.demo_stage import Ask, Stage, set_up
+from gate_server.cli.demo_stage import Ask, Stage, set_up, until_interrupted
 from gate_server.cli.demo_teller import Differs, Teller
 from gate_server.cli.ports import usable_port
 
@@ -47,7 +47,7 @@ def main() -> int:
                         "(the embedded lakeFS has no pages: its links lead to what its API says, for "
                         f"{stage.keys['access_key_id']}:{stage.keys['secret_access_key']})"
                     )
-                    signal.pause()
+                    until_interrupted()
     except Differs as error:
         tell.differs(str(error))
         return 1

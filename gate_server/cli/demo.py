@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from gate_server.cli.demo_stage import Ask, Stage, set_up
+from gate_server.cli.demo_stage import Ask, Stage, set_up, until_interrupted
 from gate_server.cli.demo_teller import Differs, Teller
 from gate_server.errors import UsageError
 from gate_server.reports.wording import short_id
@@ -229,6 +229,6 @@ def _stay(stage: Stage, tell: Teller) -> None:
         for name, value in stage.environment.items():
             if name.startswith(("LAKECTL_", "GATE_")):
                 tell.fact("export", f"{name}={value}")
-        signal.pause()
+        until_interrupted()
     except KeyboardInterrupt:
         tell.note("ending ...")

@@ -173,6 +173,12 @@ def _process(
             process.wait()
 
 
+def until_interrupted() -> None:
+    """Wait for Ctrl-C. In steps, as a signal that comes just before `signal.pause` does not end it."""
+    while True:
+        time.sleep(0.5)
+
+
 def _wait_until(started: _Started, url: str) -> None:
     """Wait until `url` answers with success."""
     deadline = time.monotonic() + START_TIMEOUT_S
