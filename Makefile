@@ -8,7 +8,7 @@ TEST_JOBS ?= 3
 PYTEST := $(BIN)/pytest -n $(TEST_JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo prefect-demo setup test lint docs reference unit contract e2e browser prefect bench lock clean
+.PHONY: help demo prefect-demo setup test lint docs reference unit contract e2e browser prefect spark bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,6 +35,9 @@ $(VENV)/azurite/.installed: tests/system_packages.sh tests/prefect/azurite/packa
 $(VENV)/browser/.installed: tests/browser/install.sh tests/browser/package-lock.json $(VENV)/.dev
 	@sh tests/browser/install.sh $(VENV)/browser
 
+$(VENV)/spark/.installed: tests/spark/install.sh tests/spark/ivy.xml tests/spark/jars.sha256 $(VENV)/.dev
+	@sh tests/spark/install.sh $(VENV)/spark
+
 setup: $(VENV)/.runtime ## make .venv with what the gate needs
 
 demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_URL=... STORAGE_NAMESPACE=... GATE_PUBLIC_URL=... for your own lakeFS)
@@ -43,7 +46,7 @@ demo: $(VENV)/.runtime ## play a refused merge and a revert, for real (LAKEFS_UR
 prefect-demo: $(VENV)/.dev ## play two Prefect flows, good and bad, through the gate on a real Prefect server
 	@$(BIN)/python -m examples.prefect.demo
 
-test: lint unit contract e2e browser prefect ## lint, types, layers, unit, contract and end-to-end tests
+test: lint unit contract e2e browser prefect spark ## lint, types, layers, unit, contract and end-to-end tests
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import-linter, pip check (the locks are installed without resolving)
 	@$(BIN)/ruff check .
@@ -71,15 +74,18 @@ e2e: $(VENV)/.dev ## the whole over HTTP with the official SDK
 browser: $(VENV)/.dev $(VENV)/browser/.installed ## the pages in a real browser (GATE_TEST_IMAGES=docs/images takes their pictures)
 	@$(BIN)/pytest tests/browser
 
-prefect: $(VENV)/.dev $(VENV)/azurite/.installed ## blocks, tasks and flows on a real Prefect server
+prefect: $(VENV)/.dev $(VENV)/azurite/.installed $(VENV)/spark/.installed ## blocks, tasks and flows on a real Prefect server
 	@$(BIN)/pytest -n 2 --dist loadfile tests/prefect
+
+spark: $(VENV)/.dev $(VENV)/spark/.installed ## a real Spark on the embedded lakeFS's S3 gateway
+	@$(BIN)/pytest tests/spark
 
 bench: $(VENV)/.dev ## print the figures of benchmarks/
 	@$(BIN)/python -m benchmarks
 
 lock: ## resolve the dependencies again (versions and hashes, no addresses)
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra iceberg --extra otel --extra prefect --group build --group dev -o requirements-dev.lock
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra iceberg --extra otel --extra prefect --extra spark --group build --group dev -o requirements-dev.lock
 	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra server --extra local --extra delta --extra iceberg --extra otel --group build -c requirements-dev.lock -o requirements.lock
 
 clean: ## remove what make made

@@ -7,7 +7,19 @@ import platform
 import tempfile
 from pathlib import Path
 
-from benchmarks import datasets, embedded, engine, gateway, load, pages, queue, single, tables
+from benchmarks import (
+    datasets,
+    embedded,
+    engine,
+    gateway,
+    load,
+    many,
+    pages,
+    queue,
+    repositories,
+    single,
+    tables,
+)
 from benchmarks.figures import Figure
 from local_lakefs.testing import lakefs_server
 from tests.e2e.harness import HOOK_ENVIRONMENT, running_gate
@@ -27,6 +39,8 @@ def main() -> None:
         datasets.datasets,
         tables.tables,
         pages.pages,
+        repositories.repositories,
+        many.many,
     ):
         for figure in measure_alone():
             figure.print()

@@ -139,11 +139,11 @@ def _beside_others(
         for number in range(ROUNDS):
             name = f"{kind}/{form}-{number}.{form}"
             commit = _commit(world, name, file)
-            ours.append(_hook_to_verdict(gate, world, commit))
-            theirs.append(_another("great_expectations", server, world, commit, name, kind))
+            ours.append(hook_to_verdict(gate, world, commit))
+            theirs.append(another("great_expectations", server, world, commit, name, kind))
             if form == "parquet":
-                polars.append(_another("polars", server, world, commit, name, kind))
-        mine, other = _median(ours), _median(theirs)
+                polars.append(another("polars", server, world, commit, name, kind))
+        mine, other = median(ours), median(theirs)
         yield Figure(
             f"{what}, {kind}: hook to verdict, against Great Expectations",
             f"{mine.seconds / other.seconds:.3f} ({mine.seconds:.2f} s, {other.seconds:.2f} s)",
@@ -156,7 +156,7 @@ def _beside_others(
             memory_goal,
         )
         if polars:
-            by_hand = _median(polars)
+            by_hand = median(polars)
             yield Figure(
                 "  against one Polars query by hand",
                 f"{mine.seconds / by_hand.seconds:.2f} ({by_hand.seconds:.2f} s)",
@@ -173,7 +173,7 @@ def _provable(gate: Gate, world: World, folder: Path) -> Iterator[Figure]:
         taken = []
         for number in range(ROUNDS):
             commit = _commit(world, f"provable/{rows}-{number}.parquet", file)
-            run = _hook_to_verdict(gate, world, commit)
+            run = hook_to_verdict(gate, world, commit)
             taken.append(run.seconds)
         detail = gate.api.get(f"/api/v1/checks/{run.check}").json()
         read.append(sum(one["meta"]["gate"]["bytes_read"] for one in detail["validations"]))
@@ -197,7 +197,8 @@ def _commit(world: World, name: str, file: Path) -> str:
     return str(branch.get_commit().id)
 
 
-def _hook_to_verdict(gate: Gate, world: World, commit: str) -> Run:
+def hook_to_verdict(gate: Gate, world: World, commit: str) -> Run:
+    """Have a merge judged that would bring a commit; raises where it is not passed."""
     with _watched(gate) as peak:
         started = time.perf_counter()
         answer = gate.hooks.post("/hooks/lakefs", json=event(world, commit), timeout=300)
@@ -239,7 +240,7 @@ def high_water_bytes(pid: int) -> int:
     return int(marks[0]) * 1024 if marks else 0
 
 
-def _another(which: str, server: RunningServer, world: World, commit: str, name: str, kind: str) -> Run:
+def another(which: str, server: RunningServer, world: World, commit: str, name: str, kind: str) -> Run:
     """Let another judge the same object of the same lakeFS, in a process of its own."""
     asked = {
         "uri": f"{world.name}/{commit}/{name}",
@@ -257,7 +258,8 @@ def _another(which: str, server: RunningServer, world: World, commit: str, name:
     return Run(told["seconds"], told["peak_bytes"])
 
 
-def _median(runs: list[Run]) -> Run:
+def median(runs: list[Run]) -> Run:
+    """Return the median of the times, and that of the memory."""
     return Run(
         statistics.median(run.seconds for run in runs),
         int(statistics.median(run.peak_bytes for run in runs)),

@@ -32,10 +32,11 @@ from gate_server.notices.sending import Sender
 from gate_server.notices.targets import read_targets
 from gate_server.parts import make_judge, make_known_policies, make_revert_context, write_digest
 from gate_server.policy.document import PolicyErrors
+from gate_server.reverts import left_branches as left_by_reverts
 from gate_server.reverts.context import RevertContext
-from gate_server.reverts.left_branches import delete_left_branches
 from gate_server.reverts.sweep import sweep
 from gate_server.settings import Settings, read_settings, secret
+from gate_server.setup import temporary as left_by_setup
 from gate_server.store.duties import AUDIT
 from gate_server.store.pruning import prune
 from gate_server.store.store import Store, open_store
@@ -74,7 +75,7 @@ def run_worker(settings: Settings, kept: Path | None = None, bell: Bell | None =
     traces.set_up_traces("worker")
     lakefs = connect(timeout_s=settings.lakefs_timeout_s)
     store = open_store(settings.database)
-    runner = Runner(lakefs, settings.lakefs_timeout_s, store.states, settings.cache)
+    runner = Runner(lakefs, settings.lakefs_timeout_s, store.states, settings.cache, settings.spark)
     policies = make_known_policies(store, runner)
     if kept is not None:
         _, findings = policies.looked_at(kept.read_text(encoding="ascii"))
@@ -143,8 +144,11 @@ def notice_duties(settings: Settings, store: Store, active: Callable[[], Policy]
 
 
 def _delete_left(reverts: RevertContext) -> None:
-    for branch in delete_left_branches(reverts, reverts.store.installations.repositories()):
-        log.info("a temporary branch that no database knew of is deleted", branch=branch)
+    repositories = reverts.store.installations.repositories()
+    deleted = left_by_reverts.delete_left_branches(reverts, repositories)
+    deleted += left_by_setup.delete_left_branches(reverts.lakefs, repositories)
+    for branch in deleted:
+        log.info("a temporary branch that was left is deleted", branch=branch)
 
 
 def _keep_up(reverts: RevertContext, settings: Settings) -> None:

@@ -5,9 +5,11 @@ Unknown names are errors: a typo must not leave a protection off.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +37,25 @@ _IN_REPOSITORY = r"^(([A-Za-z0-9_.-]+/)+[A-Za-z0-9_.-]+\.ya?ml)?$"
 def _separated(value: object) -> object:
     """Return what stands between the commas of an environment's value; a list of gate.toml as it is."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """A cluster, its settings, and where it reaches lakeFS's S3 gateway; nothing where there is none."""
+
+    remote: str = ""
+    master: str = ""
+    conf: Mapping[str, str] = field(default_factory=dict, repr=False)
+    s3_endpoint: str = ""
+
+
+def _as_json(value: object) -> object:
+    """Return a table of gate.toml as the text that the environment has; raises where that is no such text."""
+    given = json.loads(value) if isinstance(value, str) and value else value or {}
+    if not isinstance(given, dict) or any(isinstance(one, (dict, list)) for one in given.values()):
+        raise ValueError("a mapping of Spark's settings is needed")
+    texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in given.items()}
+    return json.dumps(texts) if texts else None
 
 
 class Settings(BaseSettings):
@@ -105,6 +126,16 @@ class Settings(BaseSettings):
     cache_bytes
         How much of what was read of objects may be kept on this machine, below `data_dir`, so that it is not
         read again: copies of the data, for the gate's user alone. 0 keeps nothing.
+    spark_master
+        Where rules with ``engine: spark`` are judged: a Spark master, such as ``spark://HOST:7077`` or
+        ``local[2]``, whose driver is a process of the gate's.
+    spark_remote
+        The same by Spark Connect: ``sc://HOST:15002``, in place of a master.
+    spark_conf
+        Spark's own settings, as JSON or as a table of gate.toml: ``{"spark.executor.memory": "4g"}``. They
+        may hold secrets.
+    spark_s3_endpoint
+        lakeFS's S3 gateway as the cluster reaches it; lakeFS's own address when not set.
     waiver_days
         The farthest end of a waiver that is made now.
     notice_targets
@@ -161,6 +192,10 @@ class Settings(BaseSettings):
     audit_reverts_per_hour: Annotated[int, Field(ge=0)] = 3
     watch_every_s: Annotated[float, Field(gt=0)] = 10.0
     cache_bytes: Annotated[int, Field(ge=0)] = 0
+    spark_master: str = ""
+    spark_remote: Annotated[str, Field(pattern=r"^(sc://[^\s]+)?$")] = ""
+    spark_conf: Annotated[SecretStr | None, BeforeValidator(_as_json)] = None
+    spark_s3_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s]+)?$")] = ""
     waiver_days: Annotated[float, Field(gt=0, le=366)] = 90.0
     notice_targets: SecretStr | None = None
     notice_quiet_s: Annotated[float, Field(ge=0)] = 300.0
@@ -186,6 +221,12 @@ class Settings(BaseSettings):
     def cache(self) -> tuple[Path, int] | None:
         """Where content is kept, and how many bytes; None for nowhere."""
         return ((self.data_dir / "cache").resolve(), self.cache_bytes) if self.cache_bytes else None
+
+    @property
+    def spark(self) -> SparkSettings:
+        """Where rules with ``engine: spark`` are judged."""
+        conf = json.loads(secret(self.spark_conf) or "{}")
+        return SparkSettings(self.spark_remote, self.spark_master, conf, self.spark_s3_endpoint)
 
     @classmethod
     def settings_customise_sources(

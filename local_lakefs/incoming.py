@@ -12,6 +12,7 @@ from local_lakefs.errors import CutOff
 from local_lakefs.storage.objects import Readable
 
 STEP_BYTES = 1 << 18
+SILENCE_S = 5.0
 
 
 class Exactly:
@@ -50,6 +51,18 @@ class _Direct:
         self._reader.length -= len(data)
         return data
 
+    def drain(self) -> None:
+        """Read the rest, as long as something comes."""
+        before = self._connection.gettimeout()
+        self._connection.settimeout(SILENCE_S)
+        try:
+            while self.read(STEP_BYTES):
+                pass
+        except OSError:
+            pass  # whoever sent it is gone, or silent
+        finally:
+            self._connection.settimeout(before)
+
 
 class _Steps:
     """A body in chunks, as the official SDK sends large objects, in steps of moderate size.
@@ -80,3 +93,13 @@ def body(environ: dict[str, Any]) -> Readable:
     if environ.get("HTTP_TRANSFER_ENCODING"):
         return _Steps(stream)  # what ends it is part of it
     return Exactly(_direct(stream), int(environ.get("CONTENT_LENGTH") or 0))
+
+
+def drain(environ: dict[str, Any]) -> None:
+    """Read what nobody has read of a body: who still sends it hears a broken connection, not the answer.
+
+    gunicorn does that for small ones alone; lakeFS never asks for a body that it refuses (100-continue).
+    """
+    rest = _direct(environ["wsgi.input"])
+    if isinstance(rest, _Direct):
+        rest.drain()

@@ -33,6 +33,7 @@ class Postgres:
 
     folder: Path
     programs: Path
+    pid: int = 0
 
     def new_database(self) -> str:
         """Make an empty database; return its address for SQLAlchemy."""
@@ -62,8 +63,10 @@ def debians_programs() -> Path:
 
 
 @contextmanager
-def postgres_server(programs: Path | None = None) -> Iterator[Postgres]:
+def postgres_server(programs: Path | None = None, *, durable: bool = False) -> Iterator[Postgres]:
     """Run PostgreSQL until the block ends, the wheel's where no folder with its programs is given.
+
+    Where it need not be `durable` it waits for no disk.
 
     Raises `RuntimeError` with what it said when it does not start.
     """
@@ -72,7 +75,9 @@ def postgres_server(programs: Path | None = None) -> Iterator[Postgres]:
         user = UNPRIVILEGED if os.geteuid() == 0 else None
         if user is not None:
             os.chown(folder, user, user)
-        yield from _running(folder, programs or _wheels_programs(folder, user), user)
+        yield from _running(
+            folder, programs or _wheels_programs(folder, user), user, [] if durable else ["-F"]
+        )
 
 
 def _wheels_programs(folder: Path, user: int | None) -> Path:
@@ -88,19 +93,19 @@ def _wheels_programs(folder: Path, user: int | None) -> Path:
     return package / "pginstall" / "bin"
 
 
-def _running(folder: Path, programs: Path, user: int | None) -> Iterator[Postgres]:
+def _running(folder: Path, programs: Path, user: int | None, options: list[str]) -> Iterator[Postgres]:
     _run(
         [programs / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", folder / "data"],
         user,
     )
-    server = Postgres(folder, programs)
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F"],
+            [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", *options],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=user,
             start_new_session=True, preexec_fn=_end_with_the_tests, cwd=folder,
         )  # fmt: skip
+    server = Postgres(folder, programs, process.pid)
     try:
         _wait_until_up(server, process, log)
         yield server

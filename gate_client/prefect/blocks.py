@@ -88,6 +88,23 @@ class LakeFSCredentials(Block):
             timeout_s=self.timeout_s,
         )
 
+    def spark_settings(self, repository: str) -> dict[str, str]:
+        """Return the settings by which Spark finds a repository under ``s3a://REPOSITORY/REF/``.
+
+        They hold for this bucket alone: how Spark reads other stores is as it was. Hadoop's S3A has to be
+        among the cluster's libraries. Spark hides the keys in its pages and logs (``spark.redaction.regex``).
+        https://hadoop.apache.org/docs/stable/hadoop-aws/tools/hadoop-aws/index.html
+        """
+        settings = {
+            "endpoint": self.endpoint,
+            "endpoint.region": "us-east-1",  # lakeFS takes any, S3A asks AWS where none is given
+            "path.style.access": "true",
+            "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+            "access.key": self.access_key_id,
+            "secret.key": self.secret_access_key.get_secret_value(),
+        }
+        return {f"spark.hadoop.fs.s3a.bucket.{repository}.{name}": value for name, value in settings.items()}
+
 
 class GateCredentials(Block):
     """The gate before lakeFS's branches, and a token of `gate tokens create`.

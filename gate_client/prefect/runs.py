@@ -13,6 +13,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run, task_run
+from prefect.utilities.urls import url_for
 
 from gate_client.prefect.blocks import LakeFSCredentials
 
@@ -32,7 +33,7 @@ def commit_metadata(more: Mapping[str, str] | None = None) -> dict[str, str]:
     found = {}
     if flow_run.id:
         found = {
-            BUTTON: flow_run.ui_url,
+            BUTTON: url_for("flow-run", flow_run.id),  # None where Prefect does not know its pages
             FLOW_RUN: flow_run.id,
             "prefect_flow_run": flow_run.name,
             "prefect_flow": flow_run.flow_name,

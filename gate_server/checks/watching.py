@@ -240,7 +240,7 @@ class Watcher:
         """
         prefixes = applied_rules(policy, repository, branch).prefixes
         result = listed(self._listings, repository, head, prefixes)
-        base: dict[str, StoredObject] = {}
+        base: Mapping[str, StoredObject] = {}
         if head.parents and any(suite.compares for suite in policy.suites.values()):
             base = listed(
                 self._listings, repository, self._commits.get(repository, head.parents[0]), prefixes

@@ -85,7 +85,13 @@ def _here(settings: Settings, asked: Mapping[str, str]) -> dict[str, Any]:
     if verdict is None and check is not None:
         leases = Leases(services.store.checks, COMMAND_LEASE_S)
         with leases.beating(), leases.hold(check):  # an interrupted one is handed back
-            runner = Runner(services.lakefs, settings.lakefs_timeout_s, services.store.states, settings.cache)
+            runner = Runner(
+                services.lakefs,
+                settings.lakefs_timeout_s,
+                services.store.states,
+                settings.cache,
+                settings.spark,
+            )
             policies = make_known_policies(services.store, runner)
             make_judge(services.lakefs, services.store, policies, runner, lends=False).judge(check)
         check = checks.get(check.id)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ ON_FAILURE = {
     "off": "nothing yet: only say so in `gate suites test`",
 }
 LAST = 10
+MOST_LISTED = 20
 _HEAD = f"""\
 {MODELINE}# The gate's policy: which data of which branches is judged by what. `gate suites lint` looks at it,
 # `gate suites test` says what it would have blocked. Made by `gate init` from {{uri}}.
@@ -119,13 +122,8 @@ def _choose_branch(lakefs: LakeFS, asks: bool) -> LakeFSURI:
         )
     repository = names[_choice("Which repository?", names)]
     branches = list(heads(lakefs, repository))
-    branch = click.prompt(
-        "Which branch is to be guarded?",
-        default="main" if "main" in branches else branches[0],
-        type=click.Choice(branches),
-        show_choices=len(branches) <= 10,
-    )
-    return LakeFSURI(repository, branch)
+    main = branches.index("main") + 1 if "main" in branches else 1
+    return LakeFSURI(repository, branches[_choice("Which branch is to be guarded?", branches, default=main)])
 
 
 def _choose_data(lakefs: LakeFS, uri: LakeFSURI, data: str, asks: bool) -> Found:
@@ -149,22 +147,38 @@ def _choose_data(lakefs: LakeFS, uri: LakeFSURI, data: str, asks: bool) -> Found
     if not asks:
         there = ", ".join(table.path for table in tables[:10])
         raise UsageError("which data?", f"give --data PATH; there are {there}")
-    return tables[_choice("Which data?", [table.told for table in tables])]
+    return tables[_choice("Which data?", [table.told for table in tables], [table.path for table in tables])]
 
 
 def _choose_enforcement(asks: bool) -> str:
     if not asks:
         raise UsageError("what does a failure mean?", f"give --on-failure {'|'.join(ON_FAILURE)}")
-    return list(ON_FAILURE)[_choice("What is a failure to mean?", list(ON_FAILURE.values()), default=2)]
+    return list(ON_FAILURE)[
+        _choice("What is a failure to mean?", list(ON_FAILURE.values()), list(ON_FAILURE), default=2)
+    ]
 
 
-def _choice(question: str, choices: list[str], default: int = 1) -> int:
-    """Return the place of what a person chose by its number."""
+def _choice(question: str, choices: Sequence[str], names: Sequence[str] = (), default: int = 1) -> int:
+    """Return the place of what a person chose, by its number or its name (itself, unless in `names`)."""
+    names = names or choices
     click.echo(question)
-    for number, choice in enumerate(choices, 1):
+    shown_first = choices[:MOST_LISTED]
+    for number, choice in enumerate(shown_first, 1):
         click.echo(f"  {number}  {visible(choice)}")
-    chosen: int = click.prompt("Number", default=default, type=click.IntRange(1, len(choices)))
-    return chosen - 1
+    if more := len(choices) - len(shown_first):
+        click.echo(f"  and {more:,} more: give its name")
+
+    def place(answer: str) -> int:
+        if answer in names:  # a branch may be named 2
+            return names.index(answer)
+        if answer.isascii() and answer.isdigit() and 1 <= int(answer) <= len(choices):
+            return int(answer) - 1
+        near = get_close_matches(answer, names, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise click.BadParameter(visible(f"there is no {answer}{meant}"))
+
+    chosen: int = click.prompt("Number or name", default=str(default), value_proc=place)
+    return chosen
 
 
 def _write(file: Path, suite: Path, uri: LakeFSURI, rule: dict[str, Any], content: Any) -> None:

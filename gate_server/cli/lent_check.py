@@ -56,7 +56,13 @@ def judge_lent(settings: Settings, check_id: str) -> int:
                 if work.engine_version == ENGINE_VERSION:  # else the gate ends the check, and says why
                     with stopped_by(stop):
                         evaluations = _evaluate(
-                            Runner(lakefs, settings.lakefs_timeout_s, cache=settings.cache), work
+                            Runner(
+                                lakefs,
+                                settings.lakefs_timeout_s,
+                                cache=settings.cache,
+                                spark=settings.spark,
+                            ),
+                            work,
                         )
             except Stopped:
                 if lost.is_set():

@@ -103,7 +103,7 @@ def judge(
         raise NotPlain("a limit of the data")
     suites = tuple(numbers for numbers, _ in kept)
     reading = Reading(asked, suites, fmt, min(MOST_VALUES_OF_ONE, MOST_VALUES // len(filled)))
-    before = states.joined([(numbers, _known(one.known)) for numbers, one in kept])
+    before = states.joined([(numbers, known_states(one.known)) for numbers, one in kept])
     keys = [key_of(data) for data in filled]
     missing = [data for data, key in zip(filled, keys, strict=True) if key not in before.by_key]
     made = read_states(missing, reading, allowance)
@@ -163,7 +163,8 @@ def _types(schema: pa.Schema | None) -> dict[str, pa.DataType]:
     return {} if schema is None else dict(zip(schema.names, schema.types, strict=True))
 
 
-def _known(content: bytes) -> States:
+def known_states(content: bytes) -> States:
+    """Return the states that were kept, none where they are no longer what they were."""
     try:
         return states.load(content) if content else States()
     except (ValueError, KeyError, TypeError):  # it is made anew

@@ -127,7 +127,7 @@ def _proposed(table: Table, fmt: Format) -> Iterator[dict[str, Any]]:
     for column in columns_of(data.schema).values():
         values = without_nan(data[column.name])
         facts = _Facts(column, values, rows)
-        for propose in (_type, _nulls, _unique, _few_values, _range, _since, _lengths):
+        for propose in (_type, _nulls, _unique, _texts, _range, _since):
             if propose is not _type or not fmt.is_delimited:
                 yield from propose(facts)
 
@@ -189,6 +189,10 @@ def _unique(facts: _Facts) -> Iterator[dict[str, Any]]:
             f"No value came twice among {facts.present:,}.",
             column=facts.name,
         )
+
+
+def _texts(facts: _Facts) -> Iterator[dict[str, Any]]:
+    yield from list(_few_values(facts)) or _lengths(facts)  # who adds a value to a set shall not add a length
 
 
 def _few_values(facts: _Facts) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,7 @@ from gate_server.engine.readers.scan import NotPlain
 from gate_server.engine.readers.table import read_table
 from gate_server.engine.reference import read_beside
 from gate_server.engine.run import Unanswered
+from gate_server.engine.spark.cluster import Cluster
 from gate_server.engine.table_formats.live import live
 from gate_server.model import AGE_AT_COMMIT, COMPARING, Evaluation, Format, Limits, Problem, Result, Suite
 
@@ -38,6 +39,7 @@ def evaluate(
     reference: Sequence[DataObject] = (),
     committed_at: int = 0,
     kept: Kept | None = None,
+    cluster: Cluster | None = None,
 ) -> Evaluation:
     """Judge `objects`, as one table in their order, by `suite`.
 
@@ -46,6 +48,7 @@ def evaluate(
     but when all objects are without content those of comparisons alone. `reference` is what the
     destination holds, for suites that compare with it; `committed_at` when the judged commit was made,
     seconds since 1970. With `kept` they are a dataset: only those are read whose state is not known.
+    With `cluster` they are judged there.
     """
     started = time.monotonic()
     allowance, other_allowance = Allowance(limits), Allowance(limits)
@@ -62,6 +65,7 @@ def evaluate(
             allowance,
             lambda asked: read_beside(asked, files, reference, fmt, other_allowance, committed_at),
             kept,
+            cluster,
         )
     except ReadFailure as failure:
         evaluation = Evaluation(failure.status, problem=failure.problem(path))
@@ -87,6 +91,7 @@ def evaluate_together(
     fmt: Format,
     limits: Limits,
     kept: Sequence[Kept] = (),
+    cluster: Cluster | None = None,
 ) -> list[Evaluation] | None:
     """Judge `objects` by several suites, each with its parameters, in one reading.
 
@@ -110,7 +115,7 @@ def evaluate_together(
         files, read_as = live(objects, fmt, allowance)
         files = with_partitions(files, read_as)
         by_suite = list(zip(of_suite, kept, strict=True)) if kept else []
-        whole = _with_kept(joined, files, read_as, allowance, lambda _: Beside(), by_suite)
+        whole = _with_kept(joined, files, read_as, allowance, lambda _: Beside(), by_suite, cluster)
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
     spared_bytes, spared_objects = spared(objects)
@@ -144,6 +149,7 @@ def _evaluate(
     allowance: Allowance,
     beside: Callable[[Sequence[Asked]], Beside],
     kept: Kept | None,
+    cluster: Cluster | None,
 ) -> Evaluation:
     asked, problems = interpret(suite, parameters)
     problems = [*problems, *format_problems(suite, asked, fmt)]
@@ -153,7 +159,7 @@ def _evaluate(
         return _without_content(asked, beside)
     objects = with_partitions(objects, fmt)
     by_suite = [] if kept is None or _compared(asked) else [(range(len(asked)), kept)]
-    return _with_kept(asked, objects, fmt, allowance, beside, by_suite)
+    return _with_kept(asked, objects, fmt, allowance, beside, by_suite, cluster)
 
 
 def _with_kept(
@@ -163,8 +169,17 @@ def _with_kept(
     allowance: Allowance,
     beside: Callable[[Sequence[Asked]], Beside],
     kept: Sequence[tuple[range, Kept]],
+    cluster: Cluster | None,
 ) -> Evaluation:
-    """Judge by states where they are kept, of each suite; else, or where they do not tell, by all objects."""
+    """Judge on the cluster, where there is one; else by states where they are kept, of each suite; else, or
+    where they do not tell, by all objects."""
+    if cluster is not None:
+        from gate_server.engine.spark.judge import judge
+
+        on_cluster = judge(asked, objects, fmt, allowance, cluster, kept)
+        if on_cluster is not None:
+            return on_cluster
+        kept, allowance = (), allowance.afresh()  # nothing is in it
     if kept:
         with contextlib.suppress(NotPlain):
             return _by_states(asked, objects, fmt, allowance, beside, kept)

@@ -13,7 +13,7 @@ from gate_server.engine.families import Column, Family
 from gate_server.engine.fit import Unfit, fit
 from gate_server.engine.phrases import PHRASES
 from gate_server.engine.questions import Asked, interpret
-from gate_server.model import ColumnType, Format, Problem, Suite
+from gate_server.model import ColumnType, Engine, Format, Problem, Suite
 
 _FAMILIES: dict[ColumnType, Family] = {
     "string": Family.TEXT,
@@ -26,13 +26,20 @@ _FAMILIES: dict[ColumnType, Family] = {
 }
 
 
-def lint(suite: Suite, fmt: Format, parameters: Mapping[str, Any]) -> list[Problem]:
+def lint(
+    suite: Suite, fmt: Format, parameters: Mapping[str, Any], engine: Engine = "polars"
+) -> list[Problem]:
     """Return what is wrong with the suite, each with its line and, where there are some, the valid choices.
 
     With an empty list, `evaluate` has an answer to every expectation, as far as that shows without data.
     """
     asked, problems = interpret(suite, parameters)
-    return sorted([*problems, *format_problems(suite, asked, fmt)], key=lambda problem: problem.line or 0)
+    problems += format_problems(suite, asked, fmt)
+    if engine == "spark":
+        from gate_server.engine.spark.judge import uncovered
+
+        problems += uncovered(asked, suite)
+    return sorted(problems, key=lambda problem: problem.line or 0)
 
 
 def format_problems(suite: Suite, asked: Sequence[Asked], fmt: Format) -> list[Problem]:

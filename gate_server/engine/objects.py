@@ -54,6 +54,8 @@ class DataObject:
         Columns that its folders give, each with its one value; they follow the object's own.
     view
         What a table has of it; None where that is all that it holds.
+    uri
+        Where a cluster reads it, such as ``s3a://repository/commit/path``; empty where none does.
     confirm
         To be called once what was opened last was found to have the announced length and checksum.
     origin
@@ -68,6 +70,7 @@ class DataObject:
     identity: str = ""
     constants: Mapping[str, pa.Scalar] = field(default_factory=dict)
     view: View | None = None
+    uri: str = ""
     confirm: Callable[[], None] = _nobody_asks
     origin: Origin = field(default_factory=Origin, compare=False)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gate_server.lakefs.answers import Difference, as_shape
 from gate_server.lakefs.client import LakeFS, repository_url
 from gate_server.lakefs.commits import Commits
-from gate_server.lakefs.listings import Listings
+from gate_server.lakefs.listings import Listing, Listings
 from gate_server.lakefs.three_way import Merged, Side, Sided, merge
 from gate_server.model import (
     Candidate,
@@ -73,10 +73,9 @@ class ChangeFinder:
         if source is None or source.metarange == judged.metarange:
             return ()
         before = self._commits.merge_base(candidate.repository, source.id, candidate.base.id)
-        added = set(self._listed(candidate.repository, source, prefixes)) - set(
-            self._listed(candidate.repository, before, prefixes)
-        )
-        return tuple(sorted(added - set(result)))
+        theirs = self._listed(candidate.repository, source, prefixes)
+        known = self._listed(candidate.repository, before, prefixes)
+        return tuple(sorted(path for path in theirs if path not in result and path not in known))
 
     def _predicted(
         self, candidate: Candidate, prefixes: Sequence[str], policy_prefixes: Sequence[str]
@@ -106,7 +105,7 @@ class ChangeFinder:
 
     def _merged(
         self, candidate: Candidate, before: Commit, source: Commit, prefixes: Sequence[str]
-    ) -> tuple[Sided, Merged]:
+    ) -> tuple[Held, Merged]:
         """Return the destination's listing, and what a merge into it would make of it."""
         repository, merged = candidate.repository, Merged()
         for prefix in prefixes:
@@ -123,7 +122,7 @@ class ChangeFinder:
 
         return Side(self._listed(repository, commit, [prefix]), following)
 
-    def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> dict[str, StoredObject]:
+    def _listed(self, repository: str, commit: Commit, prefixes: Sequence[str]) -> Held:
         return listed(self._listings, repository, commit, prefixes)
 
     def _diff(self, repository: str, left: str, right: str, kind: str) -> Iterable[str]:
@@ -132,15 +131,36 @@ class ChangeFinder:
         return [as_shape(Difference, item, f"GET {path}").path for item in found]
 
 
-def listed(
-    listings: Listings, repository: str, commit: Commit, prefixes: Sequence[str]
-) -> dict[str, StoredObject]:
+class Held(Mapping[str, StoredObject]):
+    """What a commit holds below prefixes, each object made when it is asked for: there may be millions."""
+
+    def __init__(self, identities: Listing, commit_id: str) -> None:
+        self.identities = identities
+        self._commit_id = commit_id
+
+    def __getitem__(self, path: str) -> StoredObject:
+        """Return an object."""
+        return StoredObject(path, self.identities[path], self._commit_id)
+
+    def __contains__(self, path: object) -> bool:
+        """Whether there is an object of that path."""
+        return path in self.identities
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the paths."""
+        return iter(self.identities)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.identities)
+
+
+def listed(listings: Listings, repository: str, commit: Commit, prefixes: Sequence[str]) -> Held:
     """Return what `commit` holds below `prefixes`."""
-    return {
-        path: StoredObject(path, identity, commit.id)
-        for prefix in prefixes
-        for path, identity in listings.of(repository, commit, prefix).items()
-    }
+    of_each = [listings.of(repository, commit, prefix) for prefix in prefixes]
+    if len(of_each) == 1:
+        return Held(of_each[0], commit.id)
+    return Held({path: identity for one in of_each for path, identity in one.items()}, commit.id)
 
 
 def held_at(
@@ -159,17 +179,31 @@ def held_at(
     }
 
 
-def _compare(base: Sided, result: Sided) -> tuple[Change, ...]:
+def _compare(base: Held, result: Sided) -> tuple[Change, ...]:
     found = []
-    for path in sorted({*base, *result}):
+    for path in sorted(_differing(base, result)):
         old, new = base.get(path), result.get(path)
         if old is None:
             found.append(Change(path, ChangeKind.ADDED, None, new))
         elif new is None:
             found.append(Change(path, ChangeKind.REMOVED, old, None))
-        elif old.identity != new.identity:
+        else:
             found.append(Change(path, ChangeKind.CHANGED, old, new))
     return tuple(found)
+
+
+def _differing(base: Held, result: Sided) -> Iterator[str]:
+    before = base.identities
+    after: Listing
+    if isinstance(result, Held):
+        after = result.identities
+    else:
+        after = {path: item.identity for path, item in result.items()}
+    yield from before.keys() - after.keys()
+    for path, identity in after.items():
+        known = before.get(path)
+        if known is not identity and known != identity:
+            yield path
 
 
 def _bytes_of(item: StoredObject | None) -> tuple[object, ...] | None:

@@ -119,9 +119,8 @@ class LakeFS:
             raise
         return True
 
-    def pages(self, path: str, /, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yield all results of a paged call, 1,000 a page (C2)."""
-        after = ""
+    def pages(self, path: str, /, *, after: str = "", **params: Any) -> Iterator[dict[str, Any]]:
+        """Yield all results of a paged call that come after `after`, 1,000 a page (C2)."""
         seen = {after}
         while True:
             page = as_shape(Page, self.get(path, **params, after=after, amount=PAGE), f"GET {path}")
@@ -166,6 +165,10 @@ class LakeFS:
         answer = self._once(method, path, params, json=json, content=content, headers=headers)
         has_json = answer.content and "json" in answer.headers.get("content-type", "")
         return json_of(answer, f"{method} {path}") if has_json else None
+
+    def content(self, path: str, /) -> bytes:
+        """Return the bytes of a reading call."""
+        return self._reading("GET", path, {}).content
 
     @contextmanager
     def stream(

@@ -145,11 +145,8 @@ class Verdict:
     def summary(self) -> str:
         """The verdict in one line."""
         if not self.reasons:
-            return (
-                f"{self.outcome}: {len(self.rules)} rules hold"
-                if self.rules
-                else f"{self.outcome}: no rule applies"
-            )
+            held = "1 rule holds" if len(self.rules) == 1 else f"{len(self.rules)} rules hold"
+            return f"{self.outcome}: {held if self.rules else 'no rule applies'}"
         first = self.reasons[0]
         where = f" in {first.path}" if first.path and first.path not in first.message else ""
         more = f" (and {len(self.reasons) - 1} more)" if len(self.reasons) > 1 else ""

@@ -62,6 +62,7 @@ class Enforcement(StrEnum):
 
 Consequence = Literal["pass", "warn", "fail"]
 Place = Literal["here", "elsewhere"]
+Engine = Literal["polars", "spark"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class Rule:
         Whether files that begin with ``_`` or ``.`` are judged.
     runs
         Who reads the data: the gate's own workers, or one elsewhere, which is lent the task.
+    engine
+        What counts the data: ``polars`` where the task runs, or ``spark``, on the cluster of the settings.
     mask
         Patterns of columns whose values are hidden from who looks at rows.
     owner
@@ -141,6 +144,7 @@ class Rule:
     linked: Literal["fail", "allow"] = "fail"
     hidden: Literal["judge", "skip"] = "judge"
     runs: Place = "here"
+    engine: Engine = "polars"
     mask: tuple[str, ...] = ()
     owner: str = ""
     limits: Limits = field(default_factory=Limits)

@@ -25,6 +25,7 @@ from gate_server.model import (
 )
 from gate_server.policy.digests import policy_digest
 from gate_server.policy.document import PolicyErrors, line_of, parse
+from gate_server.policy.engines import wrong_engine
 from gate_server.policy.globs import is_pattern
 from gate_server.policy.nodes import build, unknown
 from gate_server.policy.routes import wrong_routes
@@ -57,6 +58,7 @@ MAY_DEFAULT = (
     "linked",
     "hidden",
     "runs",
+    "engine",
     "owner",
     "limits",
 )
@@ -250,6 +252,7 @@ def _rule(
     if rule.scope == "object" and rule.dataset:
         findings.append(f"{name}:{line}: rule {rule.name}: `dataset:` is only for `scope: dataset`")
     findings += [f"{name}:{line}: rule {rule.name}: {wrong}" for wrong in wrong_table(rule)]
+    findings += [f"{name}:{line}: rule {rule.name}: {wrong}" for wrong in wrong_engine(rule)]
     form = rule.format
     if form.types and not form.is_text:
         findings.append(f"{name}:{line}: rule {rule.name}: types are for csv, tsv and jsonl, not {form.type}")

@@ -229,6 +229,7 @@ def evaluation_key(
         rule.format,
         dict(rule.parameters),
         rule.limits,
+        *_engine_of(rule),
         *([(item.path, item.identity) for item in items] for items in (objects, reference)),
     )
 
@@ -237,5 +238,17 @@ def _states_key(policy: Policy, rule: Rule, target: str, engine_version: str) ->
     """Digest of all that decides what is found of one object of a dataset, but that object."""
     suite = policy.suites[rule.suite]
     return digest(
-        "states-1", engine_version, suite.digest, target, rule.format, dict(rule.parameters), rule.limits
+        "states-1",
+        engine_version,
+        suite.digest,
+        target,
+        rule.format,
+        dict(rule.parameters),
+        rule.limits,
+        *_engine_of(rule),
     )
+
+
+def _engine_of(rule: Rule) -> tuple[str, ...]:
+    """Return what parts the answers of one engine from those of the other."""
+    return () if rule.engine == "polars" else (rule.engine,)

@@ -14,6 +14,7 @@ from gate_server.store.history import RowCount
 
 WIDTH, HEIGHT = 600.0, 96.0
 GAP_SHARE = 0.25
+WIDEST_BAR = 48.0  # two checks are no two walls
 LEAST_HEIGHT = 1.0  # of a check without rows: it was there
 _FROM_BELOW = (Outcome.PASS, Outcome.WARN, Outcome.ERROR, Outcome.FAIL)
 
@@ -71,13 +72,14 @@ def bars_by_check(rule: str, counts: Sequence[RowCount], check_id: str) -> RowBa
     if len(counts) < 2 or counts[-1].check_id != check_id:
         return None
     most = max(item.row_count for item in counts) or 1
-    step = WIDTH / len(counts)
+    width = min(WIDTH / len(counts) * (1 - GAP_SHARE), WIDEST_BAR)
+    step = (WIDTH - width) / (len(counts) - 1)  # the last one ends at the right, where its name stands
     bars = tuple(
         Bar(
             TONES[Outcome(item.outcome)],
             round(number * step, 2),
             round(HEIGHT - height, 2),
-            round(step * (1 - GAP_SHARE), 2),
+            round(width, 2),
             round(height, 2),
         )
         for number, item in enumerate(counts)

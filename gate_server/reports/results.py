@@ -27,6 +27,7 @@ _ANSWERED_FROM = {
     "metadata": "metadata",
     "pass": "one pass over the data",
     "great_expectations": "Great Expectations",
+    "spark": "Spark",
     "gate": "the gate",
 }
 

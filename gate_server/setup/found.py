@@ -13,6 +13,7 @@ from gate_server.lakefs.objects import read_object
 from gate_server.model import Commit, Format
 from gate_server.policy.requirements import kind_of
 from gate_server.policy.tables import table_at
+from gate_server.reports.wording import count
 from gate_server.setup.sources import named_format
 
 MOST_OBJECTS = 20_000
@@ -32,7 +33,7 @@ class Found:
     @property
     def told(self) -> str:
         """What people choose by."""
-        parts = f", {self.objects} objects" if self.path.endswith("/") else ""
+        parts = f", {count(self.objects, 'object')}" if self.path.endswith("/") else ""
         return f"{self.path}  ({self.format.type}{'' if self.format.header else ' without header'}{parts})"
 
 

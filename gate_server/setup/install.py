@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +15,7 @@ from gate_server.model import Commit
 from gate_server.setup.explain import refused_merge
 from gate_server.setup.gate_files import ALL_PATHS, MAX_WAIT_S, gate_files
 from gate_server.setup.proof import prove, wait_until_guarded, wait_until_protected
-from gate_server.setup.temporary import temporary_branch
+from gate_server.setup.temporary import temporary_branch, temporary_name
 
 TRIES = 3
 Tell = Callable[[str], None]
@@ -144,7 +143,7 @@ def _merge_files(
     gate_url: str,
 ) -> str:
     """Merge the files into `branch`; return the merge commit, or "" when the branch moved meanwhile."""
-    name = f"gate-install-{secrets.token_hex(8)}"
+    name = temporary_name("install")
     message = f"Put the gate before {branch}"
     with temporary_branch(branches, name, head.id):
         for path in changed:

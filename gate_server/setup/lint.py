@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gate_server.model import Format, Policy, Problem, Suite, digest
+from gate_server.model import Engine, Format, Policy, Problem, Suite, digest
 
-Use = tuple[Suite, Format, Mapping[str, Any]]
+Use = tuple[Suite, Format, Mapping[str, Any], Engine]
 LintSuites = Callable[[Sequence[Use]], Sequence[Sequence[Problem]]]
 
 
@@ -25,8 +25,8 @@ def lint_policy(policy: Policy, lint: LintSuites) -> list[str]:
         suite = policy.suite_of(rule)
         if suite is None:
             continue
-        key = digest(suite.digest, suite.path, rule.format, dict(rule.parameters))
-        uses[key] = (suite, rule.format, rule.parameters)
+        key = digest(suite.digest, suite.path, rule.format, dict(rule.parameters), rule.engine)
+        uses[key] = (suite, rule.format, rule.parameters, rule.engine)
         names.setdefault(key, []).append(rule.name)
     found = lint(list(uses.values())) if uses else ()
     return [

@@ -13,7 +13,7 @@ from gate_server.model import Commit
 from gate_server.policy.declared import CANARY_PREFIX, CANARY_REFUSED
 from gate_server.setup.explain import refused_merge, run_output
 from gate_server.setup.gate_files import guards_in_force
-from gate_server.setup.temporary import temporary_branch
+from gate_server.setup.temporary import temporary_branch, temporary_name
 
 # lakeFS keeps a branch's action files for up to 7.5 s (H1) and protection rules for up to 5 s (R3).
 WAIT_S = 15.0
@@ -52,7 +52,7 @@ def wait_until_guarded(branches: Branches, branch: str, allow_plain_revert: bool
     CouldNotTell
         When it does not within `WAIT_S`.
     """
-    name = f"gate-probe-{secrets.token_hex(8)}"
+    name = temporary_name("probe")
     expected = guards_in_force(allow_plain_revert)
 
     def refused() -> bool:
@@ -90,10 +90,9 @@ def prove(branches: Branches, head: Commit, gate_url: str) -> Iterator[str]:
 @contextmanager
 def canary_branch(branches: Branches, head: Commit) -> Iterator[tuple[str, str]]:
     """Give a branch at `head` that its actions guard too, and a commit that the gate refuses there."""
-    number = secrets.token_hex(8)
-    canary, proof = f"gate-canary-{number}", f"gate-proof-{number}"
+    canary, proof = temporary_name("canary"), temporary_name("proof")
     with temporary_branch(branches, canary, head.id), temporary_branch(branches, proof, head.id):
-        branches.upload(proof, CANARY_PREFIX + number, b"refuse me\n")
+        branches.upload(proof, CANARY_PREFIX + secrets.token_hex(8), b"refuse me\n")
         yield canary, branches.commit(proof, "The gate's canary").id
 
 

@@ -107,7 +107,12 @@ rule_outcomes = Table(
     ),  # that it judged; NULL where not all are known, and of before it was kept
     Index("ix_rule_outcomes_created_at", "rule", "created_at", "check_id"),
     Index("ix_rule_outcomes_outcome", "rule", "outcome", "created_at", "check_id"),
-    Index("ix_rule_outcomes_day", "rule", "day", "outcome"),
+    # These two hold all that is asked by them, so that the table is not visited for each check of a rule.
+    Index("ix_rule_outcomes_day", "rule", "day", "outcome", "repository", "branch"),
+    Index(
+        "ix_rule_outcomes_place",
+        *("rule", "repository", "created_at", "check_id", "branch", "outcome", "row_count"),
+    ),
 )
 
 asks = Table(

@@ -6,14 +6,8 @@ each task, so that the parent never waits on a pipe and never unpickles what a c
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
 import os
-import resource
-import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gate_server.engine.content_cache import ContentCache
 from gate_server.engine.objects import DataObject
+from gate_server.engine.spark.cluster import Cluster
 from gate_server.errors import CouldNotTell
 from gate_server.lakefs.client import LakeFS
 from gate_server.lakefs.objects import open_object, read_range
 from gate_server.model import (
     Draft,
+    Engine,
     Evaluation,
     EvaluationTask,
     Format,
@@ -41,23 +37,25 @@ from gate_server.model import (
     digest,
     dump,
 )
+from gate_server.settings import SparkSettings
 from gate_server.telemetry.requests import begin_request
-from gate_server.workers.parent import end_with_parent
+from gate_server.workers.isolation import isolate
+from gate_server.workers.spark_sessions import cluster_for
 
 if TYPE_CHECKING:
     from gate_server.engine.datasets import Kept
 
 MOST_STATES_BYTES = 100_000_000  # no more is kept of one dataset for one rule
-BEHIND = 5  # nice; of two busy processes the other gets three times as much
 
 
 @dataclass(frozen=True)
 class LintTask:
-    """A suite to look at, with the format and the parameters that a rule uses it with."""
+    """A suite to look at, with the format, the parameters and the engine that a rule uses it with."""
 
     suite: Suite
     format: Format
     parameters: Mapping[str, Any]
+    engine: Engine = "polars"
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,8 @@ SomeTask = TypeVar("SomeTask", bound=Task)
 class Source:
     """Where the objects are, with the keys to read them, and the request that they are read for.
 
-    ``cache`` is the folder of what was read before, and how many bytes it may take.
+    ``cache`` is the folder of what was read before, and how many bytes it may take; ``spark`` the cluster
+    that rules with ``engine: spark`` are judged on.
     """
 
     repository: str
@@ -86,6 +85,7 @@ class Source:
     timeout_s: float
     request_id: str = ""
     cache: tuple[Path, int] | None = None
+    spark: SparkSettings = field(default_factory=SparkSettings)
 
 
 Readable = Callable[[Sequence[StoredObject]], list[DataObject]]
@@ -93,20 +93,27 @@ Readable = Callable[[Sequence[StoredObject]], list[DataObject]]
 
 def run(tasks: Sequence[Task], source: Source | None, folder: str) -> None:
     """Do `tasks` in order; say in `folder` when each begins, and leave each answer there."""
-    _isolate(folder)
+    isolate(folder)
     objects_of = readable(_connect(source, folder), source.repository, source.cache) if source else None
+    spark = source.spark if source else SparkSettings()
+    keys = source.credentials if source else {}
+    with cluster_for(spark, source.repository if source else "", keys, folder) as cluster:
+        _run(tasks, objects_of, cluster, folder)
+
+
+def _run(tasks: Sequence[Task], objects_of: Readable | None, cluster: Cluster, folder: str) -> None:
     together: dict[int, Evaluation | None] = {}
     for number, task in enumerate(tasks):
         begun(folder, number).touch()
         content: Any
         if objects_of is not None and number not in together:
-            together |= _together(tasks, number, objects_of, folder)
+            together |= _together(tasks, number, objects_of, cluster, folder)
         if isinstance(task, LintTask):
             content = _lint(task)
         elif joint := together.get(number):
             content = dump(joint)
         elif objects_of is not None:
-            content = dump(_read(task, objects_of, folder, number))
+            content = dump(_read(task, objects_of, cluster, folder, number))
         else:
             raise CouldNotTell("this child was started without a lakeFS")
         temporary = Path(folder) / "answer.tmp"
@@ -139,34 +146,10 @@ def calls(folder: str | Path) -> Path:
     return Path(folder) / "calls"
 
 
-def _isolate(folder: str) -> None:
-    """Lead an own process group, die with the parent, leave no core, keep temporary files in `folder`.
-
-    Give way to the gate's other processes, to their work as well as when the machine has no memory left.
-    """
-    os.setsid()
-    os.nice(BEHIND)
-    end_with_parent(signal.SIGKILL)
-    if sys.platform == "linux":
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():  # it died before the line above
-            os._exit(1)
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.chdir(folder)
-    tempfile.tempdir = folder
-    os.environ["TMPDIR"] = folder
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(nowhere, stream)
-    os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
-
-
 def _lint(task: LintTask) -> Any:
     from gate_server.engine.lint import lint
 
-    return [dump(problem) for problem in lint(task.suite, task.format, task.parameters)]
+    return [dump(problem) for problem in lint(task.suite, task.format, task.parameters, task.engine)]
 
 
 def _connect(source: Source, folder: str) -> LakeFS:
@@ -188,7 +171,7 @@ def _connect(source: Source, folder: str) -> LakeFS:
 
 
 def _together(
-    tasks: Sequence[Task], number: int, objects_of: Readable, folder: str
+    tasks: Sequence[Task], number: int, objects_of: Readable, cluster: Cluster, folder: str
 ) -> dict[int, Evaluation | None]:
     """Return the evaluations of task `number` and of those after it that read the same, in one reading.
 
@@ -205,7 +188,9 @@ def _together(
     places = range(number, number + len(same))
     kept = [one for place in places if (one := _kept(folder, place)) is not None]
     several = kept if len(kept) == len(same) else []
-    evaluations = evaluate_together(suites, objects, first.rule.format, first.rule.limits, several)
+    evaluations = evaluate_together(
+        suites, objects, first.rule.format, first.rule.limits, several, cluster if on_cluster(first) else None
+    )
     if evaluations is not None:
         for place, one in zip(places, several, strict=False):
             _keep(folder, place, one)
@@ -220,19 +205,29 @@ def reading_same(tasks: Sequence[SomeTask]) -> list[SomeTask]:
 def _reads(task: Task) -> tuple[object, ...]:
     if isinstance(task, EvaluationTask):
         is_dataset = bool(task.obligation.states_key)
-        return (task.obligation.objects, task.rule.format, task.rule.limits, is_dataset)
+        rule = task.rule
+        return (task.obligation.objects, rule.format, rule.limits, is_dataset, rule.engine)
     return (id(task),)  # the same as no other
 
 
+def on_cluster(task: EvaluationTask) -> bool:
+    """Whether a task is judged on a cluster."""
+    return task.rule.engine == "spark"
+
+
 def _read(
-    task: EvaluationTask | DraftTask | SampleTask, objects_of: Readable, folder: str, number: int
+    task: EvaluationTask | DraftTask | SampleTask,
+    objects_of: Readable,
+    cluster: Cluster,
+    folder: str,
+    number: int,
 ) -> Evaluation | Draft | Sample:
     if isinstance(task, DraftTask):
         return _draft(task, objects_of)
     if isinstance(task, SampleTask):
         return _sample(task, objects_of)
     kept = _kept(folder, number)
-    evaluation = evaluate_task(task, objects_of, kept)
+    evaluation = evaluate_task(task, objects_of, kept, cluster)
     if kept is not None:
         _keep(folder, number, kept)
     return evaluation
@@ -250,7 +245,9 @@ def _keep(folder: str, number: int, kept: Kept) -> None:
         made_states(folder, number).write_bytes(kept.made)
 
 
-def evaluate_task(task: EvaluationTask, objects_of: Readable, kept: Kept | None = None) -> Evaluation:
+def evaluate_task(
+    task: EvaluationTask, objects_of: Readable, kept: Kept | None = None, cluster: Cluster | None = None
+) -> Evaluation:
     """Return the evaluation of one task."""
     from gate_server.engine.evaluate import evaluate
 
@@ -264,6 +261,7 @@ def evaluate_task(task: EvaluationTask, objects_of: Readable, kept: Kept | None 
         objects_of(obligation.reference),
         obligation.committed_at,
         kept,
+        cluster if on_cluster(task) else None,
     )
     return evaluation
 
@@ -307,6 +305,7 @@ def _objects(lakefs: LakeFS, repository: str, items: Sequence[StoredObject]) -> 
             open=partial(open_object, lakefs, repository, item.commit_id, item.path),
             read_range=ranges(item),
             identity="" if item.identity.linked else digest(item.identity),
+            uri=f"s3a://{repository}/{item.commit_id}/{item.path}",
         )
         for item in items
     ]

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
 from gate_server.model import Draft, Evaluation, EvaluationTask, Limits, Problem, Sample, SampleTask, load
+from gate_server.settings import SparkSettings
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import request_id
 from gate_server.workers.child import (
@@ -44,6 +45,7 @@ from gate_server.workers.child import (
     run,
 )
 from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
+from gate_server.workers.spark_sessions import release, spark_session
 from gate_server.workers.states import KeptStates, hand_states, keep_states
 from gate_server.workers.stopping import go_on
 
@@ -52,6 +54,7 @@ MOST_TEMPDIR = 75
 LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
 START_S = 60.0
+RELEASE_S = 30.0
 NO_ANSWER = "the process that read the data gave no answer"
 LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
@@ -71,6 +74,8 @@ class Runner:
         Keeps what is found of the objects of datasets; None where nothing is kept of them.
     cache
         Where children keep what they read of objects, and how many bytes; None for nowhere.
+    spark
+        The cluster that rules with ``engine: spark`` are judged on.
     """
 
     def __init__(
@@ -79,9 +84,11 @@ class Runner:
         lakefs_timeout_s: float = 30.0,
         states: KeptStates | None = None,
         cache: tuple[Path, int] | None = None,
+        spark: SparkSettings | None = None,
     ) -> None:
         self._lakefs = lakefs
         self._cache = cache
+        self._spark = spark or SparkSettings()
         self._states = states
         self._lakefs_timeout_s = lakefs_timeout_s
         self._context = multiprocessing.get_context("forkserver")
@@ -141,7 +148,7 @@ class Runner:
         if self._lakefs is None:
             raise CouldNotTell("this runner was made without a lakeFS")
         keys = self._lakefs.credentials()
-        return Source(repository, keys, self._lakefs_timeout_s, request_id(), self._cache)
+        return Source(repository, keys, self._lakefs_timeout_s, request_id(), self._cache, self._spark)
 
     @traces.span("child")
     def _run(
@@ -162,6 +169,7 @@ class Runner:
                 fault = error
             finally:
                 _kill_group(process)
+                self._end_session(folder)
             _tell_calls(calls(folder))
             _tell_tasks(folder, tasks)
             answers, too_large = _answers(folder, len(tasks))
@@ -171,6 +179,21 @@ class Runner:
             if fault is not None:
                 metrics.children_stopped.labels(fault.limit).inc()
             return answers, fault
+
+    def _end_session(self, folder: Path) -> None:
+        """End what a child that was killed left on a Spark Connect server."""
+        left = spark_session(folder)
+        if not left.exists():
+            return
+        asked = (self._spark.remote, left.read_text(encoding="ascii"), str(folder))
+        process = self._context.Process(target=release, args=asked, daemon=False)
+        with _starting:
+            _ensure_forkserver()
+            process.start()
+        process.join(RELEASE_S)
+        if process.exitcode != 0:
+            log.warning("a session may be left on the Spark Connect server, until that ends it by itself")
+        _kill_group(process)
 
     def _watch(
         self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path, told: Callable[[int], object]

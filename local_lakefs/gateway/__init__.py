@@ -51,7 +51,10 @@ class Gateway:
         request = S3Request(environ)
         if not request.by_domain and not is_signed(request):
             return self._api(environ, start_response)
-        return self._answer(request)(environ, start_response)
+        answer = self._answer(request)
+        if answer.status_code >= 400:
+            incoming.drain(environ)
+        return answer(environ, start_response)
 
     def _answer(self, request: S3Request) -> Answer:
         try:

@@ -1,6 +1,7 @@
 """What concerns the embedded server alone."""
 
 import signal
+from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,21 @@ def test_embedded_says_which_operation_it_does_not_offer(
 ) -> None:
     name = embedded.create_repository().name
     assert operation in refused(embedded.http.request(method, path.format(repo=name)), 501)
+
+
+def test_who_sends_much_hears_that_it_was_refused(embedded: Lakefs) -> None:
+    """Hadoop's S3A takes a connection that breaks for a fault that passes, and tries for minutes."""
+    large = bytes(32 << 20)
+    host = embedded.url.removeprefix("http://")
+    s3 = S3(embedded, embedded.create_repository())
+    kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"  # as AWS's SDK sends checksums without TLS
+    request = s3.signed("PUT", s3.url("main/large"), large, {"x-amz-content-sha256": kind}, payload=kind)
+    connection = HTTPConnection(host, timeout=300)
+    for _ in range(2):  # and the connection is as good as before
+        connection.request("PUT", request.url.raw_path.decode(), large, dict(request.headers))
+        answer = connection.getresponse()
+        assert (answer.status, b"AccessDenied" in answer.read()) == (403, True)
+    connection.close()
 
 
 def test_lua_has_no_request_unless_allowed(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gate_server.lakefs.metaranges import ranges_of
 from tests.contract.harness import Json, Lakefs, Repository, eventually, refused, success
 
 
@@ -132,3 +133,24 @@ def test_head_of_what_is_not_there(repo: Repository) -> None:
 def test_head_is_answered_for_objects_alone(lakefs: Lakefs, repo: Repository) -> None:
     assert lakefs.http.head("/repositories").status_code == 404
     assert repo.request("HEAD", "branches", "main").status_code == 404
+
+
+@pytest.mark.behaviour("C8")
+def test_a_metarange_says_which_ranges_it_has(repo: Repository) -> None:
+    repo.commit_files("main", {"a": "1", "b/1": "2", "ü": "3"})
+    identity = success(repo.request("GET", "commits", "main"))["meta_range_id"]
+    answer = repo.request("GET", "metadata", "object", "meta_range", identity)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/octet-stream")
+    ranges = ranges_of(answer.content)
+    assert (ranges[0].first, ranges[-1].last, sum(item.count for item in ranges)) == ("a", "ü", 3)
+    # One more object at the end: what lies in ranges before it keeps their ids.
+    repo.commit_files("main", {"ü": "4"})
+    other = success(repo.request("GET", "commits", "main"))["meta_range_id"]
+    after = ranges_of(repo.request("GET", "metadata", "object", "meta_range", other).content)
+    assert [item.id for item in after[:-1]] == [item.id for item in ranges[:-1]]
+    assert after[-1].id != ranges[-1].id
+    missing = repo.request("GET", "metadata", "object", "meta_range", "none")
+    assert refused(missing, 410) == "No data"
+    presigned = repo.request("GET", "metadata", "object", "meta_range", identity, params={"presign": "true"})
+    assert refused(presigned, 400) == "local adapter presigned URL: operation not supported"
+    assert repo.request("GET", "metadata", "object", "other", identity).status_code == 400

@@ -199,8 +199,17 @@ def until(reached: Callable[[], bool]) -> None:
 
 def worker_of(gate: Gate) -> psutil.Process:
     """Return the worker's process."""
+    return _child_of(gate, "worker")
+
+
+def web_of(gate: Gate) -> psutil.Process:
+    """Return the web's process."""
+    return _child_of(gate, "web")
+
+
+def _child_of(gate: Gate, name: str) -> psutil.Process:
     children = psutil.Process(gate.process.pid).children()
-    return next(item for item in children if "worker" in item.cmdline())
+    return next(item for item in children if name in item.cmdline())
 
 
 class World:

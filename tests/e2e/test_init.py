@@ -102,16 +102,17 @@ def test_three_questions_at_a_terminal(filled: World, env: dict[str, Any], tmp_p
     )
     os.close(theirs)
     try:
-        listed = read(ours, process, "Number [1]: ")
-        number = next(line.split()[0] for line in listed.splitlines() if line.endswith(filled.name))
-        os.write(ours, f"{number}\n".encode())
-        read(ours, process, "guarded?")
+        read(ours, process, "name [1]: ")
+        os.write(ours, f"{filled.name[:-1]}\n".encode())
+        assert f"{filled.name[:-1]}; did you mean {filled.name}?" in read(ours, process, "name [1]: ")
+        os.write(ours, f"{filled.name}\n".encode())
+        assert "guarded?" in read(ours, process, "name [1]: ")
         os.write(ours, b"\n")
-        found = read(ours, process, "Number [1]: ")
+        found = read(ours, process, "name [1]: ")
         assert "1  orders/  (csv, 2 objects)" in found
         assert "2  lakefs_test.csv  (csv without header)" in found
         os.write(ours, b"2\n")
-        read(ours, process, "Number [2]: ")
+        read(ours, process, "name [2]: ")
         os.write(ours, b"\n")
         end = read(ours, process, "never shown")
         assert process.wait(60) == 0, end

@@ -22,8 +22,9 @@ from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks
 from local_lakefs.testing import RunningServer
 from tests.e2e import shifted_clock
-from tests.e2e.harness import BAD, ROOT, Gate, World, gate_environment, running_gate
+from tests.e2e.harness import BAD, ROOT, Gate, World, gate_environment, running_gate, web_of
 from tests.e2e.holding import Way, holding_way
+from tests.e2e.many import ask_all, found_wrong, kill_one_that_judges, many_merges
 
 # Longer than a loaded machine stands still; where a lease is to end, it is ended by hand.
 LEASE_S = "60"
@@ -252,6 +253,23 @@ def interrupt(company: Company, world: World) -> None:
         connection.execute(update(checks).where(mine).values(lease_until=LONG_AGO))
         company.way.free.set()
         until(lambda: any("could not use the database" in log.read_text() for log in company.logs))
+
+
+def test_of_many_checks_kills_lose_none_and_none_is_judged_twice(company: Company, world: World) -> None:
+    company.way.free.set()
+    gates, merges = [company.one, company.two], many_merges(world, 12, 17)
+    expected = [(merge.status, merge.verdict) for merge in merges]
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(ask_all, gates, merges)
+        left = 0
+        while not left and not answers.done():
+            left = kill_one_that_judges(company.store, world.name)
+        web_of(company.two).kill()
+        assert answers.result() == expected
+    assert left, "nothing was left by the one that was killed"
+    # Whoever asks again, at the other gate, hears the same.
+    assert ask_all(gates[::-1], merges) == expected
+    assert found_wrong(company.store, world.name, merges) == []
 
 
 def test_a_check_that_kills_its_workers_ends_as_an_error(

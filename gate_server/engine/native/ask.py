@@ -139,6 +139,9 @@ class Compiled:
         None where they do not tell. The facts that every expectation is told are there as well, unmerged.
     different
         Of what values a fact says how many different ones there are.
+    of_each_value
+        Whether `unexpected` says of each row what follows from the value of the one column in it alone, and
+        all that is asked is how many there are.
     """
 
     facts: Mapping[str, nw.Expr]
@@ -150,6 +153,7 @@ class Compiled:
     asked: Callable[[Facts], Mapping[str, Any]] | None = None
     merge: Merge | None = None
     different: Mapping[str, nw.Expr] = field(default_factory=dict)
+    of_each_value: bool = False
 
 
 def nothing(_: Sequence[Facts]) -> Facts:
@@ -194,7 +198,18 @@ def of_rows(ask: Ask, unexpected: nw.Expr) -> Compiled:
             **failing_rows(ask, facts),
         }
 
-    return Compiled({"unexpected": count(failing)}, metrics, failing, merge=added("unexpected"))
+    return counted(ask, failing, metrics)
+
+
+def counted(ask: Ask, failing: nw.Expr, metrics: Callable[[Facts], Mapping[str, Any]]) -> Compiled:
+    """Return what wants to know how many rows fail, each by its value of the one column."""
+    return Compiled(
+        {"unexpected": count(failing)},
+        metrics,
+        failing,
+        merge=added("unexpected"),
+        of_each_value=ask.selected is None,
+    )
 
 
 def failing_rows(ask: Ask, facts: Facts) -> Mapping[str, Any]:

@@ -97,7 +97,9 @@ def equals_any(values: nw.Expr, kind: pa.DataType, wanted: Collection[Any]) -> n
     NotNative
         As `compare`.
     """
-    if pa.types.is_string(kind) and all(isinstance(one, str) for one in wanted):
+    if (pa.types.is_string(kind) or pa.types.is_large_string(kind)) and all(
+        isinstance(one, str) for one in wanted
+    ):
         return values.is_in(list(wanted))  # half the time, and any number of them
     equal = [compare(values, kind, "==", one) for one in wanted]
     return reduce(operator.or_, equal, nowhere(values))

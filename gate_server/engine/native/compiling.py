@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import narwhals as nw
@@ -19,6 +19,8 @@ from gate_server.engine.questions import Asked
 from gate_server.engine.readers.scan import Located, NotPlain
 from gate_server.engine.run import Question, build, verdict_of
 from gate_server.model import Result
+
+Offered = Mapping[str, Callable[[Ask], Compiled]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +51,17 @@ class Compilation:
     left: tuple[Asked, ...]
 
 
-def compile_all(asked: Sequence[Asked], schema: pa.Schema, held: Collection[str]) -> Compilation:
+def compile_all(
+    asked: Sequence[Asked], schema: pa.Schema, held: Collection[str], offered: Offered = NATIVE
+) -> Compilation:
     """Return what a table of this schema makes of the suite.
 
     Parameters
     ----------
     held
-        The columns that Polars can hold and that are there to be read.
+        The columns that the engine can hold and that are there to be read.
+    offered
+        What the engine answers: Polars, if no other is meant.
 
     Raises
     ------
@@ -74,8 +80,8 @@ def compile_all(asked: Sequence[Asked], schema: pa.Schema, held: Collection[str]
             continue
         try:
             if not set(needed) <= set(held):
-                raise NotNative("a column is of a type that Polars does not hold")
-            parts.append(compile_one(one, schema))
+                raise NotNative("a column is of a type that is not held")
+            parts.append(compile_one(one, schema, offered))
         except NotNative:
             left.append(one)
         except Unfit as unfit:  # of the row condition: whatever the rows are
@@ -95,7 +101,7 @@ def columns_needed(one: Asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one.columns, *read)))
 
 
-def compile_one(one: Asked, schema: pa.Schema) -> Part:
+def compile_one(one: Asked, schema: pa.Schema, offered: Offered = NATIVE) -> Part:
     """Return the expectation's part in the pass.
 
     Raises
@@ -104,7 +110,7 @@ def compile_one(one: Asked, schema: pa.Schema) -> Part:
     """
     columns = columns_of(schema)
     types = {field.name: field.type for field in schema}
-    compiling = NATIVE.get(one.type)
+    compiling = offered.get(one.type)
     if compiling is None:
         raise NotNative("not among those that the pass answers")
     rows = selected(one.condition, columns, types) if one.condition else None

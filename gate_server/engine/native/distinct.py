@@ -25,8 +25,8 @@ from gate_server.engine.native.comparing import equals_any
 
 _KEY, _TIMES = "key", "times"
 # Great Expectations lists some of these values: only how many there are is passed on.
-_NOT_IN_SET = "column.distinct_values.not_in_set"
-_MISSING = "column.distinct_values.missing_from_column"
+NOT_IN_SET = "column.distinct_values.not_in_set"
+MISSING = "column.distinct_values.missing_from_column"
 
 
 def value_count(ask: Ask) -> Compiled:
@@ -93,9 +93,9 @@ def _sets(ask: Ask, *, unexpected: bool, missing: bool) -> Compiled:
         found: dict[str, Any] = {}
         if unexpected:
             others = facts["others"][0][_TIMES] if "others" in facts else 0
-            found |= {_NOT_IN_SET: [], f"{_NOT_IN_SET}.count": others}
+            found |= {NOT_IN_SET: [], f"{NOT_IN_SET}.count": others}
         if missing:
-            found |= {_MISSING: [], f"{_MISSING}.count": len(wanted) - facts["found"]}
+            found |= {MISSING: [], f"{MISSING}.count": len(wanted) - facts["found"]}
         return found
 
     return Compiled(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import narwhals as nw
 import polars as pl
 import pyarrow as pa
 
+from gate_server.engine.native.ask import Derived
 from gate_server.engine.readers.moments import FIRST_DAY, LAST_DAY, TICKS_A_DAY
 from gate_server.engine.readers.scan import NotPlain
 
@@ -64,6 +68,15 @@ def as_pandas_has_it(frame: pl.LazyFrame) -> pl.LazyFrame:
             within = stored.is_between(FIRST_DAY * per_day, (LAST_DAY + 1) * per_day - 1)
             changed += [(~within).fill_null(False).alias(beyond(name)), pl.when(within).then(pl.col(name))]
     return frame.with_columns(changed)
+
+
+def with_derived(frame: pl.LazyFrame, derived: Mapping[str, Derived]) -> pl.LazyFrame:
+    """Return the frame with the columns that expectations derive."""
+    if not derived:
+        return frame
+    values = {name: one.values for name, one in derived.items()}
+    made_of = nw.from_native(frame).with_columns(**values).to_native()
+    return made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
 
 
 def is_pattern(name: str) -> bool:

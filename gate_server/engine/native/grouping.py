@@ -15,8 +15,7 @@ import polars as pl
 
 from gate_server.engine.native.ask import FIRST_ROWS, PIECES, ROW, ROWS, count
 from gate_server.engine.native.compiling import Part, columns_needed
-from gate_server.engine.native.frames import as_pandas_has_it, beyond
-from gate_server.engine.native.passing import with_derived
+from gate_server.engine.native.frames import as_pandas_has_it, beyond, with_derived
 from gate_server.engine.readers.scan import NotPlain
 
 # The number of the table that a row is of, beside `ROW`, its place there.

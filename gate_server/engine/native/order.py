@@ -33,4 +33,4 @@ def _in_order(ask: Ask, fails: _Sign) -> Compiled:
     if pa.types.is_floating(ask.types[0]):  # pandas looks at differences: between infinities there is none
         unexpected = unexpected & ~((values == before) & ~values.is_finite())
     derived = {name: Derived(values, lambda found: found.forward_fill().shift(1))}
-    return replace(of_rows(ask, unexpected), derived=derived, merge=None)
+    return replace(of_rows(ask, unexpected), derived=derived, merge=None, of_each_value=False)

@@ -20,7 +20,8 @@ from gate_server.engine.native.ask import (
     count,
 )
 from gate_server.engine.native.compiling import Part, columns_needed, compile_all, result_of
-from gate_server.engine.native.frames import as_pandas_has_it, beyond
+from gate_server.engine.native.entries import by_entry
+from gate_server.engine.native.frames import as_pandas_has_it, beyond, with_derived
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers.scan import Located, NotPlain, Scan
 from gate_server.engine.run import Unanswered
@@ -89,10 +90,10 @@ def find(parts: Sequence[Part], scan: Scan) -> tuple[dict[Part, dict[str, Any]],
     NotPlain, ReadFailure
         What was read is not what the objects hold.
     """
-    wanted = {_own(part) + name: fact for part in parts for name, fact in part.facts.items()}
+    tallying, by_rows, tallied = by_entry(parts, scan)
+    wanted = {_own(part) + name: fact for part in by_rows for name, fact in part.facts.items()}
     reads = {_own(part) + name: read for part in parts for name, read in part.compiled.reads.items()}
-    derived = _derived(parts)
-    moments = [name for name, kind in scan.frame.collect_schema().items() if kind.is_temporal()]
+    moments = [name for name, kind in tallying.frame.collect_schema().items() if kind.is_temporal()]
 
     def aggregates(data: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         return data.select(
@@ -101,7 +102,9 @@ def find(parts: Sequence[Part], scan: Scan) -> tuple[dict[Part, dict[str, Any]],
             *(count(nw.col(beyond(name))).alias(beyond(name)) for name in moments),
         )
 
-    (found, *others), located = _read(scan, derived, aggregates, *(read.query for read in reads.values()))
+    (found, *others), located = _read(
+        tallying, _derived(by_rows), aggregates, *(read.query for read in reads.values())
+    )
     row = found.row(0, named=True)
     if row[ROWS] != located.rows:
         raise NotPlain("it holds another number of rows than its parts say")
@@ -111,26 +114,19 @@ def find(parts: Sequence[Part], scan: Scan) -> tuple[dict[Part, dict[str, Any]],
         part: {
             name.removeprefix(_own(part)): value for name, value in row.items() if name.startswith(_own(part))
         }
-        for part in parts
+        for part in by_rows
         if not broken & set(columns_needed(part.asked))
     }
+    for part, facts in tallied().items():
+        facts_of[part] = {ROWS: row[ROWS], **facts}
     for known in facts_of.values():
         known[PIECES] = located.pieces
-    _look_up_rows(scan, derived, facts_of)
+    _look_up_rows(scan, _derived(parts), facts_of)
     return facts_of, located
 
 
 def _derived(parts: Iterable[Part]) -> dict[str, Derived]:
     return {name: one for part in parts for name, one in part.compiled.derived.items()}
-
-
-def with_derived(frame: pl.LazyFrame, derived: Mapping[str, Derived]) -> pl.LazyFrame:
-    """Return the frame with the columns that expectations derive."""
-    if not derived:
-        return frame
-    values = {name: one.values for name, one in derived.items()}
-    made_of = nw.from_native(frame).with_columns(**values).to_native()
-    return made_of.with_columns(**{name: one.native(pl.col(name)) for name, one in derived.items()})
 
 
 def _own(part: Part) -> str:

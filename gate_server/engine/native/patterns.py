@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial, reduce
 from re import _constants as op  # type: ignore[attr-defined]
@@ -25,14 +25,26 @@ import polars as pl
 from gate_server.engine.native.ask import Ask, Compiled, Derived, NotNative, of_rows
 from gate_server.engine.native.texts import beyond_ascii, by_python
 
-_CATEGORIES = {
-    op.CATEGORY_DIGIT: "[0-9]",
-    op.CATEGORY_NOT_DIGIT: "[^0-9]",
-    op.CATEGORY_WORD: "[0-9A-Za-z_]",
-    op.CATEGORY_NOT_WORD: "[^0-9A-Za-z_]",
-    op.CATEGORY_SPACE: r"[\t-\r\x1c-\x20]",
-    op.CATEGORY_NOT_SPACE: r"[^\t-\r\x1c-\x20]",
-}
+
+@dataclass(frozen=True)
+class Dialect:
+    """What engines write in their own way: categories, as they stand in a class, and a word's boundary."""
+
+    categories: Mapping[Any, str]
+    boundary: str
+
+
+_RUST = Dialect(
+    {
+        op.CATEGORY_DIGIT: "[0-9]",
+        op.CATEGORY_NOT_DIGIT: "[^0-9]",
+        op.CATEGORY_WORD: "[0-9A-Za-z_]",
+        op.CATEGORY_NOT_WORD: "[^0-9A-Za-z_]",
+        op.CATEGORY_SPACE: r"[\t-\r\x1c-\x20]",
+        op.CATEGORY_NOT_SPACE: r"[^\t-\r\x1c-\x20]",
+    },
+    r"(?-u:\b)",
+)
 _SENSITIVE = re.compile("CATEGORY|BOUNDARY")
 _STARTS = {op.AT_BEGINNING, op.AT_BEGINNING_STRING}
 
@@ -100,6 +112,24 @@ def as_rust(pattern: str) -> Written:
     NotNative
         It is outside of what both engines share, or one of them refuses it.
     """
+    try:
+        written = Written(write(pattern, _RUST), bool(_SENSITIVE.search(repr(parser.parse(pattern)))))
+        pl.Series(["a"]).str.contains(written.pattern)
+    except NotNative:
+        raise
+    except Exception as error:
+        raise NotNative("a pattern that one of the engines refuses") from error
+    return written
+
+
+def write(pattern: str, dialect: Dialect) -> str:
+    """Return a pattern that finds in an engine what `pattern` finds in Python's `re.search`.
+
+    Raises
+    ------
+    NotNative
+        It is outside of what the engines share, or pandas refuses it.
+    """
     if "{," in pattern:
         raise NotNative("pandas' engine takes it for text")
     try:
@@ -108,8 +138,7 @@ def as_rust(pattern: str) -> Written:
             tree = parser.parse(pattern)
         if tree.state.flags != re.UNICODE:
             raise NotNative("a pattern with flags")
-        written = Written(_sequence(tree, last=True), bool(_SENSITIVE.search(repr(tree))))
-        pl.Series(["a"]).str.contains(written.pattern)
+        written = _sequence(tree, dialect, last=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of groups
             pd.Series(["a"], dtype="str").str.contains(pattern)
@@ -120,15 +149,16 @@ def as_rust(pattern: str) -> Written:
     return written
 
 
-def _sequence(items: Iterable[Any], *, last: bool) -> str:
+def _sequence(items: Iterable[Any], dialect: Dialect, *, last: bool) -> str:
     """Write a sequence. `last`: nothing of the pattern follows it."""
     found = list(items)
     return "".join(
-        _one(kind, given, last=last and place == len(found) - 1) for place, (kind, given) in enumerate(found)
+        _one(kind, given, dialect, last=last and place == len(found) - 1)
+        for place, (kind, given) in enumerate(found)
     )
 
 
-def _one(kind: Any, given: Any, *, last: bool) -> str:
+def _one(kind: Any, given: Any, dialect: Dialect, *, last: bool) -> str:
     if kind is op.LITERAL:
         return _character(given)
     if kind is op.NOT_LITERAL:
@@ -136,20 +166,20 @@ def _one(kind: Any, given: Any, *, last: bool) -> str:
     if kind is op.ANY:
         return r"[^\n]"
     if kind is op.IN:
-        return _class(given)
+        return _class(given, dialect)
     if kind is op.BRANCH:
-        return f"(?:{'|'.join(_sequence(branch, last=last) for branch in given[1])})"
+        return f"(?:{'|'.join(_sequence(branch, dialect, last=last) for branch in given[1])})"
     if kind is op.SUBPATTERN:
         _, added, removed, inner = given
         if added or removed:
             raise NotNative("a pattern with flags")
-        return f"(?:{_sequence(inner, last=last)})"
+        return f"(?:{_sequence(inner, dialect, last=last)})"
     if kind in {op.MAX_REPEAT, op.MIN_REPEAT}:  # whether it is found is the same for both
-        return _repeat(*given)
+        return _repeat(given[0], given[1], given[2], dialect)
     if kind is op.AT and given in _STARTS:
         return r"\A"
     if kind is op.AT and given is op.AT_BOUNDARY:
-        return r"(?-u:\b)"
+        return dialect.boundary
     if kind is op.AT and given is op.AT_END_STRING:
         return r"\z"
     if kind is op.AT and given is op.AT_END and last:  # Python's $ stands before a last newline too
@@ -157,14 +187,14 @@ def _one(kind: Any, given: Any, *, last: bool) -> str:
     raise NotNative("a pattern with what the engines do not share")
 
 
-def _repeat(least: int, most: int, inner: Any) -> str:
+def _repeat(least: int, most: int, inner: Any, dialect: Dialect) -> str:
     if (most is op.MAXREPEAT or most > 1) and inner.getwidth()[0] == 0:
         raise NotNative("a repeated part that may be empty")
     end = "" if most is op.MAXREPEAT else str(most)
-    return f"(?:{_sequence(inner, last=False)}){{{least},{end}}}"
+    return f"(?:{_sequence(inner, dialect, last=False)}){{{least},{end}}}"
 
 
-def _class(items: Sequence[tuple[Any, Any]]) -> str:
+def _class(items: Sequence[tuple[Any, Any]], dialect: Dialect) -> str:
     negated, written = "", ""
     for kind, given in items:
         if kind is op.NEGATE:
@@ -173,8 +203,8 @@ def _class(items: Sequence[tuple[Any, Any]]) -> str:
             written += _character(given)
         elif kind is op.RANGE:
             written += f"{_character(given[0])}-{_character(given[1])}"
-        elif kind is op.CATEGORY and given in _CATEGORIES:
-            written += _CATEGORIES[given]
+        elif kind is op.CATEGORY and given in dialect.categories:
+            written += dialect.categories[given]
         else:
             raise NotNative("a class with what the engines do not share")
     return f"[{negated}{written}]"

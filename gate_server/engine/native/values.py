@@ -8,8 +8,6 @@ from functools import reduce
 from typing import Any
 
 import narwhals as nw
-import numpy as np
-import pyarrow as pa
 
 from gate_server.engine.native.ask import (
     ROWS,
@@ -17,8 +15,7 @@ from gate_server.engine.native.ask import (
     Compiled,
     Facts,
     NotNative,
-    added,
-    count,
+    counted,
     failing_rows,
     of_rows,
 )
@@ -41,20 +38,14 @@ def _nulls(ask: Ask, unexpected: nw.Expr) -> Compiled:
     def metrics(facts: Facts) -> Mapping[str, Any]:
         return {"table.row_count": facts[ROWS], **failing_rows(ask, facts)}
 
-    return Compiled({"unexpected": count(failing)}, metrics, failing, merge=added("unexpected"))
+    return counted(ask, failing, metrics)
 
 
 def between(ask: Ask) -> Compiled:
     """Return what `expect_column_values_to_be_between` wants."""
-    beyond = [_beyond(ask, sign, bound) for sign, bound in outside(ask.kwargs).items()]
+    values, kind = ask.values(), ask.types[0]
+    beyond = [compare(values, kind, sign, bound) for sign, bound in outside(ask.kwargs).items()]
     return of_rows(ask, reduce(operator.or_, beyond))
-
-
-def _beyond(ask: Ask, sign: str, bound: Any) -> nw.Expr:
-    if ask.types[0] == pa.float32():  # numpy makes one of the bound
-        with np.errstate(over="ignore"):
-            bound = float(np.float32(bound))
-    return compare(ask.values(), ask.types[0], sign, bound)
 
 
 def in_set(ask: Ask) -> Compiled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
@@ -18,10 +18,11 @@ from gate_server.engine.native.frames import constant, is_held
 from gate_server.engine.objects import DataObject
 from gate_server.engine.partitions import check_apart, fields_of, in_order
 from gate_server.engine.readers.drift import check_drift
+from gate_server.engine.readers.entries import Tallying, series
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.footer import Footer
 from gate_server.engine.readers.parquet_object import Folder, ParquetObject, count, side_by_side
-from gate_server.engine.readers.scan import Located, NotPlain, Part, Scan
+from gate_server.engine.readers.scan import TALLIED, Located, NotPlain, Part, Scan, Tally
 from gate_server.model import Limits
 
 Types = Mapping[str, pl.DataType]
@@ -81,7 +82,8 @@ class Footers:
             # `self`, so that the files stay as long as the scan does
             return replace(self.located, pieces=stream.pieces)
 
-        return Scan(self.schema, stream.frame(), verify)
+        texts = frozenset(name for name, kind in types.items() if kind == pl.String)
+        return Scan(self.schema, stream.frame(), verify, texts=texts, tallying=stream.frame)
 
     def look_through(self, except_for: Collection[str] = ()) -> None:
         """Decode what nobody needs of small objects, which are here as a whole.
@@ -158,7 +160,7 @@ def _type(footers: Sequence[Footer], name: str) -> pl.DataType:
     kind = schema.field(name).type
     if not is_held(kind):
         raise NotPlain("a column of a type that Polars does not hold exactly")
-    return _polars(name, pa.array([], kind)).dtype
+    return series(pa.array([], kind)).dtype
 
 
 class _Stream:
@@ -172,12 +174,13 @@ class _Stream:
         self._fault = ""
         self.pieces = 0
 
-    def frame(self) -> pl.LazyFrame:
-        """Return the table; it may be read several times."""
-        given = {
-            name: _polars(name, pa.array([], value.type)).dtype for name, value in self._constants.items()
-        }
-        return register_io_source(self._pieces, schema=pl.Schema({**self._types, **given}))
+    def frame(self, tallies: Sequence[Tally] = ()) -> pl.LazyFrame:
+        """Return the table; it may be read several times, and each reading makes the tallies anew."""
+        given = {name: series(pa.array([], value.type)).dtype for name, value in self._constants.items()}
+        told = {TALLIED: pl.Boolean()} if tallies else {}
+        return register_io_source(
+            partial(self._pieces, tallies), schema=pl.Schema({**self._types, **given, **told})
+        )
 
     def verify(self) -> None:
         """Raise what an object raises that did not arrive, NotPlain if something was wrong in any reading."""
@@ -187,11 +190,17 @@ class _Stream:
             raise NotPlain(self._fault)
 
     def _pieces(
-        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
+        self,
+        tallies: Sequence[Tally],
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        rows: int | None,
+        _: int | None,
     ) -> Iterator[pl.DataFrame]:
         """Yield pieces as Polars asks for them: these columns, of these rows."""
         try:
-            for piece in self._read([*self._types, *self._constants] if columns is None else columns):
+            asked = [*self._types, *self._constants] if columns is None else columns
+            for piece in self._read(asked, [Tallying(one) for one in tallies]):
                 given = piece if rows is None else piece.head(rows)
                 if rows is not None:
                     rows -= len(given)
@@ -202,24 +211,23 @@ class _Stream:
             self._fault = str(error)
             raise
 
-    def _read(self, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    def _read(self, names: Sequence[str], tallies: Sequence[Tallying]) -> Iterator[pl.DataFrame]:
         counted = Allowance(self._limits)
-        own = [name for name in names if name in self._types] or list(self._types)[:1]
+        own = [name for name in names if name in self._types] or list(self._types)[: not tallies]
+        needed = {*own, *(one.column for one in tallies)}
+        decoded = [name for name in self._types if name in needed]
         for one in self._objects:
             given = [constant(value).alias(name) for name, value in one.data.constants.items()]
-            for batch in one.batches(own, counted):
-                piece = pl.DataFrame([_series(name, batch.column(name)) for name in own])
+            for batch in one.batches(decoded, counted):
+                columns = [series(batch.column(name)).alias(name) for name in own]
+                if tallies:
+                    columns.append(pl.repeat(value=True, n=len(batch), eager=True).alias(TALLIED))
+                piece = pl.DataFrame(columns)
                 if any(piece.schema[name] != self._types[name] for name in own):
                     raise NotPlain("it holds other types than its footer says")
+                for tally in tallies:
+                    tally.add(batch.column(tally.column))
                 self.pieces += 1
-                yield piece.with_columns(given).select(names) if given else piece
-
-
-def _series(name: str, column: pa.Array) -> pl.Series:
-    if pa.types.is_dictionary(column.type):
-        return _polars(name, column.dictionary).gather(_polars(name, column.indices))
-    return _polars(name, column)
-
-
-def _polars(name: str, column: pa.Array) -> pl.Series:
-    return cast(pl.Series, pl.from_arrow(column)).alias(name)
+                yield piece.with_columns(given).select(names) if names else piece
+        for tally in tallies:
+            tally.end()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
+
+# True in each row. No column of data has such a name.
+TALLIED = "__tallied__"
 
 
 class NotPlain(Exception):
@@ -48,6 +51,25 @@ class Located:
         return part.path, part.lines.line(row - part.first_row) if part.lines else None
 
 
+@dataclass
+class Tally:
+    """In how many rows something holds that follows from the text, or null, of one column alone.
+
+    Parameters
+    ----------
+    column
+        The one of texts.
+    holds
+        What: each from texts and nulls to a yes or no of each.
+    rows
+        In how many, by name; empty until a reading came to its end.
+    """
+
+    column: str
+    holds: Mapping[str, Callable[[pl.Series], pl.Series]]
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Scan:
     """The objects of an obligation as one table, to be read once, as a stream.
@@ -65,6 +87,11 @@ class Scan:
         Returns the same table, to be read once more; None where the frame may be read repeatedly.
     without_values
         Columns that are text because they hold nothing.
+    texts
+        Columns that `tallying` takes.
+    tallying
+        Returns the frame, a reading of which counts what tallies ask, by entries of dictionaries. It has the
+        column `TALLIED` as well, which costs nothing to read.
     """
 
     schema: pa.Schema
@@ -72,3 +99,5 @@ class Scan:
     verify: Callable[[], Located]
     again: Callable[[], Scan] | None = None
     without_values: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    tallying: Callable[[Sequence[Tally]], pl.LazyFrame] | None = None

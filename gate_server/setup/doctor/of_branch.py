@@ -18,6 +18,7 @@ from gate_server.policy.globs import matches
 from gate_server.setup.doctor.finding import Finding, Ground, Place, fine, found, unseen
 from gate_server.setup.doctor.of_lakefs import LakeFSState
 from gate_server.setup.gate_files import ALL_PATHS, GUARDS, MAX_WAIT_S, PRE_MERGE, gate_files
+from gate_server.setup.temporary import temporary_name
 
 NOT_TRIED = "not tried: it would make branches (--read-only)"
 _ADDRESS = re.compile(r'url: "([^"]*)/hooks/lakefs"')
@@ -161,9 +162,9 @@ class _Trial:
 
     def write(self) -> None:
         """Make the calls of a revert, on branches that go again."""
-        branches, number, commit = self._head.branches, secrets.token_hex(8), self._head.commit
-        one, other = f"gate-doctor-{number}-1", f"gate-doctor-{number}-2"
-        path = f"_gate/doctor-{number}"
+        branches, commit = self._head.branches, self._head.commit
+        one, other = temporary_name("doctor"), temporary_name("doctor")
+        path = f"_gate/doctor-{secrets.token_hex(8)}"
         made: list[str] = []
         try:
             for name in (one, other):

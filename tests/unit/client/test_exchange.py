@@ -41,7 +41,7 @@ NO_CHECK: dict[str, Any] = {
     "rules": [],
 }
 RUNNING = {**NO_CHECK, "verdict": "", "check": "c1", "report": f"{URL}/checks/c1"}
-PASSED = {**RUNNING, "allowed": True, "verdict": "PASS", "summary": "PASS: 1 rules hold"}
+PASSED = {**RUNNING, "allowed": True, "verdict": "PASS", "summary": "PASS: 1 rule holds"}
 REVERT = {
     "id": "r1",
     "repository": "sales",

@@ -17,7 +17,12 @@ BOUNDS: dict[str, st.SearchStrategy[Any]] = {
     "t": st.sampled_from(["2024-01-01", "2024-01-01T00:00:00.000001", "1969-12-31T23:59:59"]),
 }
 _SMALL = st.sampled_from([0, 0.1, 0.5, -1.05, 1.005, 99999.99, 1e30])
-BOUNDS |= {"f32": _SMALL | st.just(1e300), "m": _SMALL, "ms": BOUNDS["t"], "z": BOUNDS["t"]}
+BOUNDS |= {
+    "f32": st.sampled_from([0.1, 0.5, -1.5, 1e30, 1e300]),
+    "m": _SMALL,
+    "ms": BOUNDS["t"],
+    "z": BOUNDS["t"],
+}
 SETS: dict[str, st.SearchStrategy[Any]] = {
     **BOUNDS,
     "s": TEXTS,

@@ -91,7 +91,8 @@ def test_a_csv_file() -> None:
     assert ("column_values_to_be_unique", "id") in said
     assert ("column_values_to_be_unique", "price") not in said
     assert said["column_values_to_not_be_null", "seldom"] == {"column": "seldom", "mostly": 0.9}
-    assert said["column_value_lengths_to_equal", "code"] == {"column": "code", "value": 4}
+    assert said["column_value_lengths_to_equal", "ref"] == {"column": "ref", "value": 12}
+    assert ("column_value_lengths_to_equal", "code") not in said  # its set says it
     assert not any(column == "nothing" for _, column in said)
     assert [column for kind, column in said if kind == "column_values_to_be_in_set"] == ["status", "code"]
 

@@ -408,6 +408,7 @@ import io, os, socket, sys
 def no_network(*_): raise AssertionError("network")
 socket.socket.connect = no_network
 socket.getaddrinfo = no_network
+import gate_server.workers.preload
 from gate_server.engine.evaluate import evaluate
 from gate_server.engine.objects import DataObject
 from gate_server.engine.suites import read_suite

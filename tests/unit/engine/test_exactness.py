@@ -72,6 +72,13 @@ def ask(judge: Any) -> Ask:
         ("column_sum_to_be_between", {"max_value": 2**63}, [2**63 - 1, 1], True),
         ("column_sum_to_be_between", {"max_value": 2**63}, [2**63 - 1, 2], False),
         # the double 0.1 is less than the float32 0.1
+        ("column_values_to_be_between", {"max_value": 0.1}, pa.array([0.1], pa.float32()), False),
+        (
+            "column_values_to_be_between",
+            {"min_value": 0.1, "strict_min": True},
+            pa.array([0.1], pa.float32()),
+            True,
+        ),
         ("column_max_to_be_between", {"max_value": 0.1}, pa.array([0.1], pa.float32()), False),
         ("column_sum_to_be_between", {"max_value": 0.1}, pa.array([0.1], pa.float32()), False),
         ("column_mean_to_be_between", {"max_value": 0.1}, pa.array([0.1], pa.float32()), False),

@@ -321,3 +321,11 @@ def test_text_needs_text(make_suite: Any) -> None:
 def test_csv_options(fmt: Format, make_suite: Any, judge: Any) -> None:
     assert [problem.code for problem in lint(make_suite(NOT_NULL), fmt, {})] == ["format"]
     assert judge(b"a\n1\n", NOT_NULL, fmt=fmt).status == "error"
+
+
+def test_what_spark_does_not_answer_is_told_with_its_line(make_suite: Any) -> None:
+    suite = make_suite(NOT_NULL, expectation("expect_column_median_to_be_between", column="a", min_value=0))
+    assert not lint(suite, PARQUET, {})
+    (problem,) = lint(suite, PARQUET, {}, "spark")
+    assert (problem.code, problem.line) == ("spark", suite.lines[1])
+    assert "expect_column_median_to_be_between is not answered on Spark" in problem.message

@@ -43,6 +43,7 @@ ALLOWED = {
     "reverts/left_branches.py": "the age of a temporary branch, a day off at least",
     "setup/doctor/examiner.py": "when the doctor was asked, and had looked",
     "setup/doctor/of_lakefs.py": "how far lakeFS's clock is off",
+    "setup/temporary.py": "when a temporary branch was made, in its name, and its age, an hour off at least",
     "setup/history.py": "expiry of waivers",
     "store/ledger.py": "when something was recorded",
     "store/policies.py": "when a policy was kept",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from gate_server.model import Candidate, Commit, Evaluation, Obligation, Outcome, Plan, Reason, Verdict
 from gate_server.store.history import Tally, Wanted
 from gate_server.store.pruning import prune
-from gate_server.store.store import Store
+from gate_server.store.store import Store, open_store
 from gate_server.store.tables import checks
 from gate_server.store.times import now
 
@@ -153,3 +155,29 @@ def test_what_nobody_asked_for_is_in_no_trend(store: Store, ahead: bool) -> None
     )
     assert bool(store.history.tallies("one", now() - timedelta(days=2))) is not ahead
     assert store.history.open(10) == []
+
+
+def test_what_a_rule_did_stands_in_an_index(tmp_path: Path) -> None:
+    """Not one visit to the table for each of its checks: 100,000 of them took 90 ms."""
+    store = open_store(f"sqlite:///{tmp_path}/gate.db")
+    judged(store, 1)
+    (check,) = store.history.page(Wanted(), 1)
+    asked: list[tuple[str, Any]] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    ids(store, rule="one", repository="repo")
+    ids(store, rule="one", repository="repo", outcome="FAIL")
+    ids(store, rule="one", repository="repo", branch="main")
+    store.history.row_counts(check, "one", 30)
+    for by_place in (True, False):
+        store.history.tallies("one", check.created_at, by_place=by_place)
+    with store.engine.connect() as connection:
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters).all())
+            for query, parameters in [item for item in asked if "rule_outcomes" in item[0]]
+        ]
+    assert len(plans) == 6
+    for index, found in (("place (rule=? AND repository=?", plans[:4]), ("day (rule=? AND day>", plans[4:])):
+        assert [plan for plan in found if f"COVERING INDEX ix_rule_outcomes_{index}" not in plan] == []
+    assert [plan for plan in plans[:4] if "ORDER BY" in plan] == []
+    assert [plan for plan in plans[4:] if "GROUP BY" in plan] == []
+    store.engine.dispose()
