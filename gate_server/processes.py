@@ -7,6 +7,7 @@ by the environment. KEPT is a file with the digest of the policy, RELOADS and BE
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -116,6 +117,7 @@ def run_worker(settings: Settings, kept: Path | None = None, bell: Bell | None =
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
     metrics.process_starts.labels("worker").inc()
+    gc.freeze()  # a collection in the middle of a check does not walk all that was loaded once
     worker.run()
     traces.send_what_is_left()
     return 0

@@ -17,7 +17,7 @@ from gate_server.engine.objects import DataObject
 from gate_server.engine.partitions import fields_of
 from gate_server.engine.questions import Asked
 from gate_server.engine.readers import scan as scans
-from gate_server.engine.readers.drift import check_drift
+from gate_server.engine.readers.drift import check_drift, is_same
 from gate_server.engine.readers.failure import Allowance
 from gate_server.engine.readers.scan import Located, NotPlain
 from gate_server.engine.run import Unanswered
@@ -116,7 +116,7 @@ def judge(
     if made:
         whole = States(schema, {key: found[key] for key in keys})
         for numbers, one in kept:
-            one.make(states.of_suite(numbers, whole))
+            one.make(states.of_suite(numbers, whole) if len(kept) > 1 else whole)
     own = [found[key] for key in keys]
     _check_limits(own, allowance)
     return _judged(reading.compiled(schema), schema, filled, own, known=len(filled) - len(made))
@@ -125,7 +125,9 @@ def judge(
 def _common(objects: Sequence[DataObject], schemas: Sequence[pa.Schema | None]) -> pa.Schema:
     """Return the schema of all objects; raises `ReadFailure` where they have several."""
     found = [(data.path, schema) for data, schema in zip(objects, schemas, strict=True) if schema is not None]
-    check_drift(found)
+    several = {id(schema): schema for _, schema in found}.values()  # what is known has one and the same
+    if not all(is_same(schema, found[0][1]) for schema in several):
+        check_drift(found)
     return found[0][1]
 
 
@@ -193,6 +195,7 @@ def _judged(
         firsts.append(rows)
         rows += state.rows
     results, left = dict(compiled.done), list(compiled.left)
+    without_lines = tuple(scans.Part(data.path, first) for data, first in zip(objects, firsts, strict=True))
     for part in compiled.parts:
         number = part.asked.number
         told = [state.facts.get(number) for state in own]
@@ -203,14 +206,13 @@ def _judged(
             facts = states.merge(part, several)
             if any(name not in facts for name in part.compiled.queries(facts)):
                 raise NotNative("more has to be asked")
-            located = Located(
-                tuple(
-                    scans.Part(data.path, first, _lines(facts))
-                    for data, (facts, first) in zip(objects, several, strict=True)
-                ),
-                rows,
-                facts[PIECES],
-            )
+            parts = without_lines
+            if any(LINES in own_facts for own_facts, _ in several):
+                parts = tuple(
+                    replace(place, lines=_lines(own_facts))
+                    for place, (own_facts, _) in zip(without_lines, several, strict=True)
+                )
+            located = Located(parts, rows, facts[PIECES])
             is_proven = all(number in state.proven for state in own)
             source = metadata.METADATA if is_proven else passing.PASS
             results[number] = result_of(part, facts, located, schema.names, source)

@@ -122,7 +122,9 @@ def merge(part: Part, several: Sequence[tuple[Facts, int]]) -> dict[str, Any]:
 
 def joined(several: Sequence[tuple[range, States]]) -> States:
     """Return the states of the objects that all suites know, each with its expectations' numbers in all."""
-    (_, first), *_ = several
+    (_, first), *others = several
+    if not others:
+        return first
     if any(one.schema != first.schema for _, one in several):
         return States()
     known = set(first.by_key).intersection(*(one.by_key for _, one in several))

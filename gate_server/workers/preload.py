@@ -1,5 +1,6 @@
 """What the forkserver loads once, so that a child starts in a tenth of a second instead of two."""
 
+import gc
 import sys
 
 # Great Expectations would load PySpark where it is installed, for a second; a check on Spark does so itself.
@@ -16,3 +17,4 @@ from gate_server.lakefs.client import LakeFS  # noqa: E402
 LakeFS("http://nowhere", "", "").close()  # imports the rest of httpx and reads the certificates
 nw.from_native(pl.LazyFrame())  # loads what Narwhals has for Polars; starts no threads, which a fork loses
 del sys.modules["pyspark"]
+gc.freeze()  # else a child's collection walks all that was loaded here, and copies the pages that it lies on

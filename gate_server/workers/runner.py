@@ -22,7 +22,6 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-import psutil
 import structlog
 from pydantic import ValidationError
 
@@ -45,6 +44,7 @@ from gate_server.workers.child import (
     run,
 )
 from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
+from gate_server.workers.memory import memory_bytes
 from gate_server.workers.spark_sessions import release, spark_session
 from gate_server.workers.states import KeptStates, hand_states, keep_states
 from gate_server.workers.stopping import go_on
@@ -216,7 +216,7 @@ class Runner:
                     "raise limits.time_s of the rule",
                     "time_s",
                 )
-            used = _memory_bytes(process.pid)
+            used = memory_bytes(process.pid)
             if used > limits.memory_bytes:
                 raise LimitOfRun(
                     f"stopped at {used:,} bytes of memory (limit memory_bytes {limits.memory_bytes:,})",
@@ -257,14 +257,6 @@ def _limits(task: Task) -> Limits:
     if isinstance(task, EvaluationTask):
         return task.rule.limits
     return LINT_LIMITS if isinstance(task, LintTask) else task.limits
-
-
-def _memory_bytes(pid: int | None) -> int:
-    try:
-        process = psutil.Process(pid)
-        return int(sum(item.memory_info().rss for item in [process, *process.children(recursive=True)]))
-    except psutil.Error:
-        return 0  # it ended just now
 
 
 def _kill_group(process: ForkServerProcess) -> None:

@@ -134,7 +134,7 @@ class _Table:
         viewed = []
         for data, path in zip(files, added["path"].to_pylist(), strict=True):
             live, told = deletes.get(path, (None, ""))
-            viewed.append(_viewed(data, replace(view, live=live, deletes=told)))
+            viewed.append(_viewed(data, replace(view, live=live, deletes=told) if told else view))
         return sorted(viewed, key=lambda data: data.path.encode("utf-8", "surrogatepass"))
 
     def _check_protocol(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -55,9 +56,9 @@ class View:
     live: pa.BooleanArray | None = field(default=None, compare=False)
     deletes: str = ""
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """Stands for what becomes of a file's content."""
+        """Stands for what becomes of a file's content; found once, as a thousand files may share a view."""
         columns = [
             (one.name, str(one.type), one.stored, one.number, str(one.missing)) for one in self.columns
         ]
