@@ -9,7 +9,9 @@ import resource
 import signal
 import sys
 import tempfile
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 from gate_server.workers.parent import end_with_parent
 
@@ -23,6 +25,7 @@ def isolate(folder: str) -> None:
     """
     os.setsid()
     os.nice(BEHIND)
+    _let_forkserver_end()
     end_with_parent(signal.SIGKILL)
     if sys.platform == "linux":
         parent = multiprocessing.parent_process()
@@ -38,3 +41,15 @@ def isolate(folder: str) -> None:
     for stream in (0, 1):
         os.dup2(nowhere, stream)
     os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+
+
+def _let_forkserver_end() -> None:
+    """Close this child's hold on the forkserver, so that both end when their worker is killed.
+
+    A forkserver ends when nobody holds the other end of its pipe, of which each child is given a copy.
+    """
+    server: Any = forkserver._forkserver  # a private part, which types do not know
+    held = getattr(server, "_forkserver_alive_fd", None)
+    if held is not None:  # this child came of a forkserver
+        os.close(held)
+        server._forkserver_alive_fd = None

@@ -268,6 +268,8 @@ def test_a_killed_worker_leaves_neither_process_nor_folder(world: World, gate: G
     left = Path(working[0].cwd())
     worker = worker_of(gate)
     working += worker.children(recursive=True)
+    for process in children(gate):
+        process.suspend()  # so that it does not end of itself
     worker.kill()
     until(lambda: all(has_ended(process) for process in working))
     found = gate.api.get(f"/api/v1/checks/{asked.json()['check']}", params={"wait": 60}).json()
