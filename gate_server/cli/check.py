@@ -116,6 +116,12 @@ def _print(what: str, body: Mapping[str, Any]) -> None:
     if "details" not in body:
         for line in body["reasons"]:
             console.print(f"  {shown(line)}")
+    told = [validation["meta"]["gate"] for validation in body.get("validations") or ()]
+    changes = {one["target"]: one.get("schema_changes") or () for one in told}  # an older gate tells none
+    for target, some in changes.items():
+        if some:
+            text = "; ".join(change["message"] for change in some)
+            console.print(f"\n  columns of {shown(target)}: {shown(text)}")
     rules = ", ".join(body["rules"])
     console.print(f"\n  rules: {shown(rules) if rules else 'none applies to this branch'}", style="dim")
     if body.get("report"):

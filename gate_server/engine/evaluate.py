@@ -26,6 +26,7 @@ from gate_server.engine.readers.table import read_table
 from gate_server.engine.reference import read_beside
 from gate_server.engine.run import Unanswered
 from gate_server.engine.spark.cluster import Cluster
+from gate_server.engine.table_formats.evolution import schema_changes
 from gate_server.engine.table_formats.live import live
 from gate_server.model import AGE_AT_COMMIT, COMPARING, Evaluation, Format, Limits, Problem, Result, Suite
 
@@ -40,6 +41,7 @@ def evaluate(
     committed_at: int = 0,
     kept: Kept | None = None,
     cluster: Cluster | None = None,
+    before: Sequence[DataObject] = (),
 ) -> Evaluation:
     """Judge `objects`, as one table in their order, by `suite`.
 
@@ -48,7 +50,8 @@ def evaluate(
     but when all objects are without content those of comparisons alone. `reference` is what the
     destination holds, for suites that compare with it; `committed_at` when the judged commit was made,
     seconds since 1970. With `kept` they are a dataset: only those are read whose state is not known.
-    With `cluster` they are judged there.
+    With `cluster` they are judged there. `before` is what of the destination's log says which columns a
+    table has there.
     """
     started = time.monotonic()
     allowance, other_allowance = Allowance(limits), Allowance(limits)
@@ -76,9 +79,13 @@ def evaluate(
         evaluation = _error("disk", f"the temporary folder could not be used ({why})", path)
     except Exception as error:  # whatever it was, it is no pass; its text may hold cell values
         evaluation = _error("engine", f"the evaluation failed ({type(error).__name__})", path)
-    spared_bytes, spared_objects = spared([*objects, *reference])
+    changes = schema_changes(objects, before, fmt, allowance.afresh())
+    if evaluation.status != "answered" and any(change.kind == "untold" for change in changes):
+        changes = ()  # what is wrong with the table is told already
+    spared_bytes, spared_objects = spared([*objects, *reference, *before])
     return replace(
         evaluation,
+        schema_changes=changes,
         bytes_read=allowance.read_bytes + other_allowance.read_bytes - spared_bytes,
         objects_read=allowance.objects_read + other_allowance.objects_read - spared_objects,
         duration_s=time.monotonic() - started,
@@ -92,6 +99,7 @@ def evaluate_together(
     limits: Limits,
     kept: Sequence[Kept] = (),
     cluster: Cluster | None = None,
+    before: Sequence[DataObject] = (),
 ) -> list[Evaluation] | None:
     """Judge `objects` by several suites, each with its parameters, in one reading.
 
@@ -118,7 +126,8 @@ def evaluate_together(
         whole = _with_kept(joined, files, read_as, allowance, lambda _: Beside(), by_suite, cluster)
     except Exception:  # whatever it was, `evaluate` meets and tells it
         return None
-    spared_bytes, spared_objects = spared(objects)
+    changes = schema_changes(objects, before, fmt, allowance.afresh())
+    spared_bytes, spared_objects = spared([*objects, *before])
     duration_s = time.monotonic() - started
     spent = (allowance.read_bytes - spared_bytes, allowance.objects_read - spared_objects, duration_s)
     evaluations = []
@@ -131,7 +140,12 @@ def evaluate_together(
         read_bytes, objects_read, duration_s = (0, 0, 0.0) if place else spent
         evaluations.append(
             replace(
-                whole, results=own, bytes_read=read_bytes, objects_read=objects_read, duration_s=duration_s
+                whole,
+                results=own,
+                bytes_read=read_bytes,
+                objects_read=objects_read,
+                duration_s=duration_s,
+                schema_changes=changes,
             )
         )
     return evaluations

@@ -10,7 +10,15 @@ from gate_server.model.drafts import Draft
 from gate_server.model.formats import ColumnType, Format, Limits
 from gate_server.model.memory import Ask, Check
 from gate_server.model.plans import DeclaredOutcome, EvaluationTask, Obligation, Outcome, Plan
-from gate_server.model.results import WRONG_CHECKSUM, Evaluation, Problem, Reason, Result, Verdict
+from gate_server.model.results import (
+    WRONG_CHECKSUM,
+    Evaluation,
+    Problem,
+    Reason,
+    Result,
+    SchemaChange,
+    Verdict,
+)
 from gate_server.model.reverts import FolderTally, KeptPath, Revert, RevertPlan, Way
 from gate_server.model.rules import (
     Ahead,
@@ -93,6 +101,7 @@ __all__ = [
     "Sample",
     "SampleTask",
     "SampledRow",
+    "SchemaChange",
     "Scope",
     "StoredObject",
     "Suite",

@@ -27,7 +27,8 @@ class Obligation:
     ``reference`` is what the destination, or another ref, holds, for suites that compare with it;
     ``committed_at`` when the judged commit was made (seconds since 1970), for suites that ask that.
     ``key`` is the digest that its evaluation is cached under, empty where it must not be (D5); ``states_key``
-    that under which what was found of each object of a dataset is kept.
+    that under which what was found of each object of a dataset is kept. ``before`` is what of the
+    destination's log says which columns a table has there.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Obligation:
     reference: tuple[StoredObject, ...] = ()
     committed_at: int = 0
     states_key: str = ""
+    before: tuple[StoredObject, ...] = ()
 
 
 @dataclass(frozen=True)

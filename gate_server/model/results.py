@@ -79,12 +79,50 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class SchemaChange:
+    """How a column of a table differs from the destination's version of it; it weighs nothing.
+
+    Parameters
+    ----------
+    kind
+        ``more``: so many are left out (``after``); ``untold``: it could not be told, and why (``after``).
+    column
+        As it is called now; what lies in a nested one after a point. Empty where it is about the table.
+    before, after
+        The types; of what is renamed the names, of ``nullability`` ``nullable`` or ``required``, of
+        ``partitions`` what the table is partitioned by.
+    """
+
+    kind: Literal["added", "dropped", "renamed", "retyped", "nullability", "partitions", "more", "untold"]
+    column: str = ""
+    before: str = ""
+    after: str = ""
+
+    @property
+    def message(self) -> str:
+        """It in words."""
+        told = {
+            "added": f"`{self.column}` was added ({self.after})",
+            "dropped": f"`{self.column}` was dropped ({self.before})",
+            "renamed": f"`{self.before}` was renamed to `{self.after}`",
+            "retyped": f"`{self.column}` was {self.before} and is {self.after}",
+            "nullability": f"`{self.column}` was {self.before} and is {self.after}",
+            "partitions": f"the table was partitioned by {self.before or 'nothing'} and is by "
+            f"{self.after or 'nothing'}",
+            "more": f"{self.after} more changes of columns",
+            "untold": f"whether columns changed could not be told: {self.after}",
+        }
+        return told[self.kind]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The results of one obligation; immutable.
 
     ``bytes_read`` is what came from the store, of ``objects_read`` objects. ``read_in_full`` says why all of
     it was read into memory, where it was. ``objects_known`` are those of a dataset that were not read, as
-    what counts of their content was known.
+    what counts of their content was known. ``schema_changes`` say how a table's columns differ from those
+    of the destination's version.
 
     ``status``: ``answered``; ``unreadable`` and ``limit_of_data`` (the data is bad); ``error`` (could not
     tell, never cached; of no rows where that much is known).
@@ -100,15 +138,17 @@ class Evaluation:
     objects_known: int = 0
     read_in_full: str = ""
     duration_s: float = 0.0
+    schema_changes: tuple[SchemaChange, ...] = ()
 
     @property
     def is_lasting(self) -> bool:
-        """Whether it will be the same another time: no error, and not about bytes that are not the object's.
+        """Whether it will be the same another time: all is told, and of bytes that are the object's.
 
-        Those may have been spoilt on their way here alone.
+        Others may have been spoilt on their way here alone.
         """
         spoilt = self.problem is not None and self.problem.code == WRONG_CHECKSUM
-        return self.status != "error" and not spoilt
+        untold = any(change.kind == "untold" for change in self.schema_changes)
+        return self.status != "error" and not spoilt and not untold
 
     @property
     def is_empty(self) -> bool:

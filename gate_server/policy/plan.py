@@ -27,7 +27,7 @@ from gate_server.policy.declared import (
 )
 from gate_server.policy.globs import covering_prefixes, exactly, matches
 from gate_server.policy.requirements import unmet
-from gate_server.policy.tables import unlogged
+from gate_server.policy.tables import columns_before, unlogged
 from gate_server.policy.targets import (
     concerns,
     dataset_glob,
@@ -165,8 +165,10 @@ def make_plan(
         declared += unmet(rule, candidate, without_markers(rule, mine), heads or {})
         suite = policy.suite_of(rule)
         for target, objects in targets(rule, mine, changes.result):
+            before: tuple[StoredObject, ...] = ()
             if rule.format.is_table:
                 declared += unlogged(rule, target, mine, changes)
+                before = columns_before(rule, target, changes.base)
             linked = any(item.identity.linked for item in objects)
             if linked and rule.linked == "fail":
                 declared.append(linked_outcome(rule, target))
@@ -175,13 +177,16 @@ def make_plan(
             held = (references or {})[rule.reference_ref] if rule.reference_ref else changes.base
             reference = reference_of(rule, target, held) if suite.compares else ()
             # A commit made later would get another answer from what asks when it was made.
-            never = linked or any(item.identity.linked for item in reference) or suite.asks_when
-            key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference)
+            beside = any(item.identity.linked for item in (*reference, *before))
+            never = linked or beside or suite.asks_when
+            key = "" if never else evaluation_key(policy, rule, objects, engine_version, reference, before)
             made_at = _committed_at(candidate) if suite.asks_when else 0
             is_kept = key and len(objects) > 1 and not suite.compares
             states_key = _states_key(policy, rule, target, engine_version) if is_kept else ""
             obligations.append(
-                Obligation(len(obligations), rule.name, target, objects, key, reference, made_at, states_key)
+                Obligation(
+                    len(obligations), rule.name, target, objects, key, reference, made_at, states_key, before
+                )
             )
     everything = {change.path for change in changes.under_rules} | set(changes.elsewhere)
     unmatched = sorted(path for path in everything - matched if not matches(path, own))
@@ -218,6 +223,7 @@ def evaluation_key(
     objects: Sequence[StoredObject],
     engine_version: str,
     reference: Sequence[StoredObject] = (),
+    before: Sequence[StoredObject] = (),
 ) -> str:
     """Digest of all that an evaluation depends on: neither enforcement, nor waivers, nor time (D5)."""
     return digest(
@@ -230,7 +236,10 @@ def evaluation_key(
         dict(rule.parameters),
         rule.limits,
         *_engine_of(rule),
-        *([(item.path, item.identity) for item in items] for items in (objects, reference)),
+        *(
+            [(item.path, item.identity) for item in items]
+            for items in (objects, reference, *([before] if before else ()))
+        ),
     )
 
 

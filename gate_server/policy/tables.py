@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 
-from gate_server.model import Change, ChangeKind, Changes, DeclaredOutcome, Outcome, Rule
+from gate_server.model import Change, ChangeKind, Changes, DeclaredOutcome, Outcome, Rule, StoredObject
 from gate_server.policy.globs import matches
 
 _VERSION = {
     "delta": re.compile(r"_delta_log/(\d{20})\.json"),
     "iceberg": re.compile(r"metadata/v?(\d{1,18})(?:-[^/]+)?\.metadata\.json"),
 }
+_CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint(?:\.\d{10}\.\d{10})?\.parquet")
 # What a writer may write once more: hints, checksums and checkpoints, which say nothing new.
 _WRITTEN_AGAIN = {
     "delta": re.compile(r"_delta_log/(_last_checkpoint|[^/]+\.checkpoint\.[^/]+|[^/]*\.crc)"),
@@ -83,7 +84,28 @@ def unlogged(rule: Rule, root: str, mine: Sequence[Change], changes: Changes) ->
         )
 
 
+def columns_before(rule: Rule, root: str, base: Mapping[str, StoredObject]) -> tuple[StoredObject, ...]:
+    """Return what at the destination says which columns the table at `root` has; nothing of a new one.
+
+    Of Iceberg that is the newest metadata, of Delta the newest checkpoint and the commits after it.
+    """
+    versions = dict(_versions(_VERSION[rule.format.type], root, base))
+    if rule.format.type == "iceberg":
+        newest = max(versions.values(), default=0)
+        return tuple(base[path] for path in sorted(versions) if versions[path] == newest)
+    checkpoints = dict(_versions(_CHECKPOINT, root, base))
+    since = max(checkpoints.values(), default=-1)
+    wanted = [path for path, version in checkpoints.items() if version == since]
+    wanted += [path for path, version in versions.items() if version > since]
+    return tuple(base[path] for path in sorted(wanted))
+
+
+def _versions(pattern: re.Pattern[str], root: str, paths: Iterable[str]) -> Iterable[tuple[str, int]]:
+    """Yield the files of a table's log that `pattern` is of, with their versions."""
+    for path in paths:
+        if path.startswith(root) and (found := pattern.fullmatch(path, len(root))):
+            yield path, int(found[1])
+
+
 def _newest(rule: Rule, root: str, paths: Iterable[str]) -> int | None:
-    version = _VERSION[rule.format.type]
-    found = [version.fullmatch(path, len(root)) for path in paths if path.startswith(root)]
-    return max((int(one[1]) for one in found if one), default=None)
+    return max((version for _, version in _versions(_VERSION[rule.format.type], root, paths)), default=None)

@@ -136,6 +136,10 @@ def validation_result(obligation: Obligation, evaluation: Evaluation | None, sui
                 "bytes_read": evaluation.bytes_read if evaluation else 0,
                 "objects_read": evaluation.objects_read if evaluation else 0,
                 "objects_known": evaluation.objects_known if evaluation else 0,
+                "schema_changes": [
+                    {**dump(change), "message": change.message}
+                    for change in (evaluation.schema_changes if evaluation else ())
+                ],
                 "read_in_full": evaluation.read_in_full if evaluation else "",
                 "duration_s": evaluation.duration_s if evaluation else 0.0,
             }

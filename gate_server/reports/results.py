@@ -67,7 +67,8 @@ class NullShare:
 class Section:
     """One obligation: a rule on an object or dataset, and all its results.
 
-    ``read_at`` is the commit that its only object was read at, empty where there are several.
+    ``read_at`` is the commit that its only object was read at, empty where there are several;
+    ``schema_changes`` how a table's columns change, in words.
     """
 
     tone: Tone
@@ -82,6 +83,7 @@ class Section:
     read_at: str = ""
     number: int = 0
     null_shares: tuple[NullShare, ...] = ()
+    schema_changes: tuple[str, ...] = ()
 
     @property
     def has_places(self) -> bool:
@@ -178,6 +180,7 @@ def _section(obligation: Obligation, evaluation: Evaluation | None, weight: Outc
         number=obligation.number,
         read_at=obligation.objects[0].commit_id if len(obligation.objects) == 1 else "",
         null_shares=null_shares(evaluation) if evaluation else (),
+        schema_changes=tuple(change.message for change in evaluation.schema_changes) if evaluation else (),
     )
 
 

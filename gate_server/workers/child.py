@@ -189,7 +189,13 @@ def _together(
     kept = [one for place in places if (one := _kept(folder, place)) is not None]
     several = kept if len(kept) == len(same) else []
     evaluations = evaluate_together(
-        suites, objects, first.rule.format, first.rule.limits, several, cluster if on_cluster(first) else None
+        suites,
+        objects,
+        first.rule.format,
+        first.rule.limits,
+        several,
+        cluster if on_cluster(first) else None,
+        objects_of(first.obligation.before),
     )
     if evaluations is not None:
         for place, one in zip(places, several, strict=False):
@@ -205,8 +211,8 @@ def reading_same(tasks: Sequence[SomeTask]) -> list[SomeTask]:
 def _reads(task: Task) -> tuple[object, ...]:
     if isinstance(task, EvaluationTask):
         is_dataset = bool(task.obligation.states_key)
-        rule = task.rule
-        return (task.obligation.objects, rule.format, rule.limits, is_dataset, rule.engine)
+        rule, obligation = task.rule, task.obligation
+        return (obligation.objects, obligation.before, rule.format, rule.limits, is_dataset, rule.engine)
     return (id(task),)  # the same as no other
 
 
@@ -262,6 +268,7 @@ def evaluate_task(
         obligation.committed_at,
         kept,
         cluster if on_cluster(task) else None,
+        objects_of(obligation.before),
     )
     return evaluation
 

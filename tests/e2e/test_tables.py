@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -18,6 +19,9 @@ from gate_server.setup.found import find_tables
 from local_lakefs.testing import RunningServer
 from tests.e2e.canaries import CELL
 from tests.e2e.harness import Gate, World, running_gate
+from tests.e2e.test_pages import browser, reader
+
+__all__ = ["browser", "reader"]  # their fixtures
 
 RULES = """\
 version: 1
@@ -128,6 +132,46 @@ def test_a_delta_table_is_judged_by_its_newest_version(
         refused = gate.ask(world.name, name)
         assert refused["verdict"] == "FAIL", refused
         assert told in refused["summary"]
+
+
+def test_columns_that_change_are_named_whatever_the_verdict(
+    world: World, gate: Gate, reader: httpx.Client, tmp_path: Path
+) -> None:
+    table = tmp_path / "orders"
+    append(table, rows(0))
+    world.commit(world.main, before := below(table, "delta/orders/"))
+
+    def branch(name: str) -> str:
+        files = {path: one for path, one in below(table, "delta/orders/").items() if before.get(path) != one}
+        world.branch(name, "main", **files)
+        return name
+
+    append(table, rows(2))
+    plain = gate.ask(world.name, branch("plain"))
+    assert (plain["verdict"], evaluated(gate, plain)["schema_changes"]) == ("PASS", [])
+
+    said = "`more` was added (string)"
+    for first, qty, verdict in ((4, 1, "PASS"), (6, None, "FAIL")):
+        wider = rows(first, qty).append_column("more", pa.array(["x", "y"]))
+        write_deltalake(table, wider, mode="append", schema_mode="merge", partition_by=["day"])
+        name = branch(verdict.lower())
+        answer = gate.ask(world.name, name)
+        assert answer["verdict"] == verdict
+        (change,) = evaluated(gate, answer)["schema_changes"]
+        assert change == {
+            "kind": "added",
+            "column": "more",
+            "before": "",
+            "after": "string",
+            "message": said,
+        }
+        assert (
+            f"columns of delta/orders/: {said}" in gate.run("check", world.uri(name), "--into", "main").stdout
+        )
+        page = reader.get(f"/checks/{answer['check']}").text
+        report = gate.api.get(f"/api/v1/checks/{answer['check']}/report", params={"format": "html"}).text
+        for shown in (page, report):
+            assert "Columns: <code>more</code> was added (string)." in shown
 
 
 def test_an_iceberg_table_is_judged_by_its_current_snapshot(world: World, gate: Gate, tmp_path: Path) -> None:

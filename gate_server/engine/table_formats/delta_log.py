@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,40 @@ class DeltaLog:
                 found[add["path"]] = add.get("deletionVector")
         return {path: vector for path, vector in found.items() if vector}
 
+    def metadata(self) -> Mapping[str, Any]:
+        """Return the newest action that says which columns there are.
+
+        Raises
+        ------
+        LookupError
+            There is none.
+        """
+        for _, action in reversed(self.actions):
+            if told := action.get("metaData"):
+                return dict(told)
+        found = [
+            told
+            for name, content in self.files.items()
+            if _CHECKPOINT.fullmatch(name)
+            for told in _metadata_in_checkpoint(content)
+        ]
+        return found[0]
+
+
+def commits_after(before: Iterable[str], after: Iterable[str]) -> list[str] | None:
+    """Return the names of the commits of a log that another one lacks; None where one of them is missing."""
+    (_, old), (commits, newest) = (_commits(names) for names in (before, after))
+    versions = range(old + 1, newest + 1)
+    return [commits[one] for one in versions] if all(one in commits for one in versions) else None
+
+
+def _commits(names: Iterable[str]) -> tuple[dict[int, str], int]:
+    """Return the commits by version, and the newest version."""
+    known = list(names)
+    commits = {int(found[1]): name for name in known if (found := _COMMIT.fullmatch(name))}
+    since = [int(found[1]) for name in known if (found := _CHECKPOINT.fullmatch(name))]
+    return commits, max([*commits, *since], default=-1)
+
 
 def read_log(root: str, below: Mapping[str, DataObject], allowance: Allowance) -> DeltaLog:
     """Return the log of the table at `root`.
@@ -94,7 +128,7 @@ def read_log(root: str, below: Mapping[str, DataObject], allowance: Allowance) -
     for name in checkpoint:
         _check_parquet(files[name], below[name].path)
     actions = [
-        (int(name[:20]), action) for name in after for action in _actions(files[name], below[name].path)
+        (int(name[:20]), action) for name in after for action in actions_of(files[name], below[name].path)
     ]
     return DeltaLog(path, newest, files, actions)
 
@@ -122,7 +156,8 @@ def _check_parquet(content: bytes, path: str) -> None:
         ) from error
 
 
-def _actions(content: bytes, path: str) -> list[dict[str, Any]]:
+def actions_of(content: bytes, path: str) -> list[dict[str, Any]]:
+    """Return what a commit does; raises `ReadFailure` where it is not whole."""
     found = []
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
@@ -157,3 +192,12 @@ def _in_checkpoint(content: bytes) -> dict[str, Any]:
             return {}
         adds = file.read(["add.path", "add.deletionVector"])["add"].drop_null().to_pylist()
     return {add["path"]: add["deletionVector"] for add in adds if add["path"]}
+
+
+def _metadata_in_checkpoint(content: bytes) -> list[Mapping[str, Any]]:
+    with pq.ParquetFile(io.BytesIO(content)) as file:
+        if "metaData" not in file.schema_arrow.names:
+            return []
+        wanted = ["metaData.schemaString", "metaData.partitionColumns"]
+        found = file.read(wanted)["metaData"].drop_null().to_pylist()
+    return [told for told in found if told["schemaString"]]

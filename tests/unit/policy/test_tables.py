@@ -8,7 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from gate_server.model import Change, ChangeKind, Changes, Format, ObjectIdentity, Outcome, Rule, StoredObject
+from gate_server.model import (
+    Change,
+    ChangeKind,
+    Changes,
+    Format,
+    ObjectIdentity,
+    Obligation,
+    Outcome,
+    Rule,
+    StoredObject,
+)
 from gate_server.policy import tables
 from gate_server.policy.plan import make_plan
 
@@ -121,6 +131,34 @@ def test_all_of_a_table_is_judged_hidden_files_too() -> None:
     (obligation,) = make_plan(policy(DELTA), CANDIDATE, changes, engine_version="1").obligations
     assert (obligation.target, obligation.objects) == ("tables/a/", (FILE,))
     assert obligation.states_key == ""  # one object has no states to keep
+
+
+def obligation_of(base: Iterable[StoredObject], result: Iterable[StoredObject], rule: Rule) -> Obligation:
+    old, new = ({item.path: item for item in items} for items in (base, result))
+    added = tuple(Change(path, ChangeKind.ADDED, None, new[path]) for path in sorted(new.keys() - old.keys()))
+    changes = Changes(added, base=old, result=new)
+    (found,) = make_plan(policy(rule), CANDIDATE, changes, engine_version="1").obligations
+    return found
+
+
+def test_what_the_destination_says_of_columns_is_a_part_of_what_is_asked() -> None:
+    """Else what was found beside one destination would be told of another."""
+    checkpoint = stored(f"tables/a/_delta_log/{2:020}.checkpoint.parquet")
+    log, other = [commit(version) for version in range(5)], stored("tables/b/_delta_log/9.json")
+    base = [*log[:4], checkpoint, FILE, other]
+    new = obligation_of([], [*log, FILE], DELTA)
+    first = obligation_of(log[:2], [*log, FILE], DELTA)
+    later = obligation_of(base, [*base, log[4]], DELTA)
+    assert new.before == ()
+    assert first.before == (log[0], log[1])
+    assert later.before == (checkpoint, log[3])
+    again = obligation_of(log[:3], [*log, FILE], DELTA)
+    assert len({new.key, first.key, again.key}) == 3
+    assert new.states_key == first.states_key  # what was found of a file is the same for all
+
+    names = ("00001-a", "00002-b", "00010-c")
+    metadata = [stored(f"tables/a/metadata/{name}.metadata.json") for name in names]
+    assert obligation_of(metadata[:2], metadata, ICEBERG).before == (metadata[1],)
 
 
 def test_a_table_that_goes_altogether_is_a_deletion() -> None:
