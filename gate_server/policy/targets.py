@@ -38,6 +38,8 @@ def gone(rule: Rule, mine: Sequence[Change], result: Mapping[str, StoredObject])
         and not passed_over(change.old, rule)
         and (change.new is None or passed_over(change.new, rule))
     ]
+    if not removed:
+        return []
     if rule.scope == "object":
         return [] if any(targets(rule, mine, result)) else removed
     left = {root for root, _ in targets(rule, mine, result)}
@@ -71,20 +73,21 @@ def _parts(
     rule: Rule, root: str, listing: Mapping[str, StoredObject], patterns: Sequence[str]
 ) -> tuple[StoredObject, ...]:
     """Return the parts of the dataset at `root`, in the order of its rows."""
-    return tuple(
-        item
-        for path, item in sorted(listing.items(), key=lambda pair: pair[0].encode("utf-8", "surrogatepass"))
-        if path.startswith(root)
-        and (rule.format.is_table or matches(path, patterns))
-        and not passed_over(item, rule)
-    )
+    paths = [
+        path
+        for path in listing
+        if path.startswith(root) and (rule.format.is_table or matches(path, patterns))
+    ]
+    paths.sort(key=lambda path: path.encode("utf-8", "surrogatepass"))
+    return tuple(item for item in map(listing.__getitem__, paths) if not passed_over(item, rule))
 
 
 def is_marker(item: StoredObject) -> bool:
     """Whether `item` is one of the empty objects that tools leave in folders."""
+    if item.identity.size_bytes:
+        return False
     name = item.path.rpartition("/")[2]
-    marks = name in ("", "_SUCCESS") or item.path.endswith("_$folder$") or name.startswith(("_", "."))
-    return item.identity.size_bytes == 0 and marks
+    return name in ("", "_SUCCESS") or item.path.endswith("_$folder$") or name.startswith(("_", "."))
 
 
 def passed_over(item: StoredObject, rule: Rule) -> bool:
@@ -92,8 +95,10 @@ def passed_over(item: StoredObject, rule: Rule) -> bool:
 
     Readers such as Polars read hidden files, so those are judged unless the rule says otherwise.
     """
-    is_hidden = item.path.rpartition("/")[2].startswith(("_", "."))
-    return is_marker(item) or (is_hidden and rule.hidden == "skip" and not rule.format.is_table)
+    if is_marker(item):
+        return True
+    skips = rule.hidden == "skip" and not rule.format.is_table
+    return skips and item.path.rpartition("/")[2].startswith(("_", "."))
 
 
 def root_of(rule: Rule, path: str) -> str:
