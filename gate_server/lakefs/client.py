@@ -1,4 +1,4 @@
-"""lakeFS over HTTP: one connection pool, one table from answers to exceptions, every call counted.
+"""lakeFS over HTTP: one table from answers to exceptions, every call counted.
 
 Plain httpx instead of the official SDK: the SDK's models double the time of a diff and nearly triple that of
 a listing, and hide statuses that a revert has to see (docs/decisions.md).
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ import httpx
 
 from gate_server.errors import CouldNotTell, LakeFSError, LakeFSUnreachable, UsageError
 from gate_server.lakefs.answers import Page, as_shape, json_of
+from gate_server.lakefs.transport import BulkTransport
 from gate_server.telemetry.requests import HEADER, request_id
 
 API = "/api/v1"
@@ -67,7 +68,8 @@ class LakeFS:
         self.reads_tried = reads_tried
         self._on_call = on_call
         self._of_thread = threading.local()
-        self._http = httpx.Client(
+        client = partial(
+            httpx.Client,
             base_url=self.endpoint_url + API,
             auth=(access_key_id, secret_access_key),
             timeout=timeout_s,
@@ -75,8 +77,9 @@ class LakeFS:
             trust_env=True,
             verify=_tls(),
             event_hooks={"request": [_name_the_request]},
-            transport=transport,
         )
+        self._http = client(transport=transport)
+        self._bulk = client(transport=transport or BulkTransport(_tls()))
 
     @property
     def calls(self) -> int:
@@ -104,6 +107,7 @@ class LakeFS:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._bulk.close()
 
     def get(self, path: str, /, **params: Any) -> Any:
         """Return the JSON of a reading call; tried again on a passing fault."""
@@ -183,7 +187,7 @@ class LakeFS:
     ) -> httpx.Response:
         started = time.monotonic()
         try:
-            answer = stack.enter_context(self._http.stream("GET", path, params=params, headers=headers))
+            answer = stack.enter_context(self._bulk.stream("GET", path, params=params, headers=headers))
             if answer.status_code >= 300:
                 answer = self._whole(answer, started)
         except httpx.RequestError as error:

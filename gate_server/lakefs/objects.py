@@ -27,8 +27,8 @@ class ObjectStream(io.RawIOBase):
         self._name = f"lakefs://{repository}/{commit_id}/{path}"
         url = repository_url(repository, "refs", commit_id, "objects")
         answer = self._stack.enter_context(lakefs.stream(url, path=path))
-        self._chunks: Iterator[bytes] = answer.iter_raw(CHUNK_BYTES)
-        self._rest = b""
+        self._chunks: Iterator[bytes] = answer.iter_raw()
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         """Say that this can be read."""
@@ -39,7 +39,7 @@ class ObjectStream(io.RawIOBase):
         view = memoryview(buffer)  # type: ignore[arg-type]
         while not self._rest:
             try:
-                self._rest = next(self._chunks)
+                self._rest = memoryview(next(self._chunks))
             except StopIteration:
                 return 0
             except httpx.HTTPError as error:
