@@ -11,7 +11,7 @@ from pathlib import Path
 from gate_server.engine.objects import DataObject
 from gate_server.engine.readers.failure import Allowance, ReadFailure
 from gate_server.engine.readers.scan import NotPlain
-from gate_server.engine.readers.source import verified
+from gate_server.engine.readers.source import lent
 from gate_server.model import Limits
 
 
@@ -58,7 +58,7 @@ class Arriving:
         Raises
         ------
         ReadFailure
-            As `source.verified` does.
+            As `source.lent` does.
         OSError
             The file could not be written.
         """
@@ -80,7 +80,7 @@ class Arriving:
 
     def _bring(self) -> None:
         try:
-            with closing(verified(self._data, self.allowance)) as chunks, self._file.open("r+b") as target:
+            with closing(lent(self._data, self.allowance)) as chunks, self._file.open("r+b") as target:
                 for chunk in chunks:
                     if self._stopped:
                         return

@@ -26,6 +26,7 @@ from gate_server.engine.readers.scan import TALLIED, Located, NotPlain, Part, Sc
 from gate_server.model import Limits
 
 Types = Mapping[str, pl.DataType]
+_TRUE = pl.Series([True])
 
 
 class Footers:
@@ -217,17 +218,20 @@ class _Stream:
         needed = {*own, *(one.column for one in tallies)}
         decoded = [name for name in self._types if name in needed]
         for one in self._objects:
-            given = [constant(value).alias(name) for name, value in one.data.constants.items()]
+            given = {
+                name: pl.select(constant(value)).to_series() for name, value in one.data.constants.items()
+            }
             for batch in one.batches(decoded, counted):
-                columns = [series(batch.column(name)).alias(name) for name in own]
-                if tallies:
-                    columns.append(pl.repeat(value=True, n=len(batch), eager=True).alias(TALLIED))
-                piece = pl.DataFrame(columns)
-                if any(piece.schema[name] != self._types[name] for name in own):
+                columns = {name: series(batch.column(name)) for name in own}
+                if any(column.dtype != self._types[name] for name, column in columns.items()):
                     raise NotPlain("it holds other types than its footer says")
+                # Nothing here is a query: those wait for the threads that the one around it keeps busy.
+                columns |= {name: value.new_from_index(0, len(batch)) for name, value in given.items()}
+                if tallies:
+                    columns[TALLIED] = _TRUE.new_from_index(0, len(batch))
                 for tally in tallies:
                     tally.add(batch.column(tally.column))
                 self.pieces += 1
-                yield piece.with_columns(given).select(names) if names else piece
+                yield pl.DataFrame([columns[name].alias(name) for name in names or columns])
         for tally in tallies:
             tally.end()

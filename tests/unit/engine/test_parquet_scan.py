@@ -319,12 +319,13 @@ class Sent(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, buffer: Any) -> int:
         if self._at >= self._breaks_at:
             raise ConnectionResetError
         chunk = self._content[self._at : self._at + 100]
+        buffer[: len(chunk)] = chunk
         self._at += len(chunk)
-        return chunk
+        return len(chunk)
 
 
 @pytest.mark.usefixtures("on_its_way")

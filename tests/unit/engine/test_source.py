@@ -40,12 +40,13 @@ class Trickle(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, buffer: Any) -> int:
         if self._breaks_at is not None and self._at >= self._breaks_at:
             raise ConnectionResetError("with a secret in its text")
         chunk = self._content[self._at : self._at + self._step]
+        buffer[: len(chunk)] = chunk
         self._at += len(chunk)
-        return chunk
+        return len(chunk)
 
 
 def data(content: bytes, path: str = "a.csv", **given: Any) -> DataObject:
