@@ -1,7 +1,7 @@
-"""Starts a fresh child for each check, watches its time, memory and disk, and kills its whole group.
+"""Starts a fresh child for each check, has it watched, and kills its whole group.
 
 `multiprocessing`'s forkserver has Great Expectations and pandas loaded: a check costs about 0.12 s instead of
-2.1 s. `RLIMIT_AS` misfires with Arrow, so the memory is watched from outside.
+2.1 s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import forkserver
-from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from pydantic import ValidationError
 
 from gate_server.errors import ConfigError, CouldNotTell, LimitOfRun
 from gate_server.lakefs.client import LakeFS
-from gate_server.model import Draft, Evaluation, EvaluationTask, Limits, Problem, Sample, SampleTask, load
+from gate_server.model import Draft, Evaluation, EvaluationTask, Problem, Sample, SampleTask, load
 from gate_server.settings import SparkSettings
 from gate_server.telemetry import metrics, traces
 from gate_server.telemetry.requests import request_id
@@ -43,20 +42,16 @@ from gate_server.workers.child import (
     reading_same,
     run,
 )
-from gate_server.workers.folders import CHILD, own_folder, remove_left, size_bytes
-from gate_server.workers.memory import memory_bytes
+from gate_server.workers.folders import CHILD, own_folder, remove_left
 from gate_server.workers.spark_sessions import release, spark_session
 from gate_server.workers.states import KeptStates, hand_states, keep_states
-from gate_server.workers.stopping import go_on
+from gate_server.workers.watch import watch
 
 # A Unix socket's path holds 107 characters; multiprocessing adds 32 to the folder's.
 MOST_TEMPDIR = 75
-LOOK_EVERY_S = 0.05
 ANSWER_BYTES = 50_000_000  # the limit of a task's output; no rule needs another, so none can set it
-START_S = 60.0
 RELEASE_S = 30.0
 NO_ANSWER = "the process that read the data gave no answer"
-LINT_LIMITS = Limits(time_s=60, memory_bytes=2_000_000_000, disk_bytes=100_000_000)
 SECRETS = ("GATE_", "LAKECTL_", "LAKEFS", "AWS_", "PG", "OTEL_")
 
 log = structlog.get_logger()
@@ -164,7 +159,7 @@ class Runner:
                 process.start()
             fault = None
             try:
-                self._watch(process, tasks, folder, told)
+                watch(process, tasks, folder, told)
             except LimitOfRun as error:
                 fault = error
             finally:
@@ -195,42 +190,6 @@ class Runner:
             log.warning("a session may be left on the Spark Connect server, until that ends it by itself")
         _kill_group(process)
 
-    def _watch(
-        self, process: ForkServerProcess, tasks: Sequence[Task], folder: Path, told: Callable[[int], object]
-    ) -> None:
-        """Wait for the child's end, or raise `LimitOfRun` when a task takes more than it may."""
-        number, deadline = -1, time.monotonic() + START_S
-        while not wait([process.sentinel], LOOK_EVERY_S):
-            go_on()
-            while number + 1 < len(tasks) and begun(folder, number + 1).exists():
-                number += 1
-                deadline = time.monotonic() + _limits(tasks[number]).time_s
-            told(max(number, 0))
-            limits = _limits(tasks[max(number, 0)])
-            if time.monotonic() > deadline:
-                if number < 0:
-                    late = f"the process that reads the data did not start in {START_S:g} s"
-                    raise LimitOfRun(late, limit="start")
-                raise LimitOfRun(
-                    f"stopped after {limits.time_s:g} s (limit time_s)",
-                    "raise limits.time_s of the rule",
-                    "time_s",
-                )
-            used = memory_bytes(process.pid)
-            if used > limits.memory_bytes:
-                raise LimitOfRun(
-                    f"stopped at {used:,} bytes of memory (limit memory_bytes {limits.memory_bytes:,})",
-                    "raise limits.memory_bytes of the rule, or split the object",
-                    "memory_bytes",
-                )
-            taken = size_bytes(folder)
-            if taken > limits.disk_bytes:
-                raise LimitOfRun(
-                    f"stopped at {taken:,} bytes of temporary files (limit disk_bytes {limits.disk_bytes:,})",
-                    "raise limits.disk_bytes of the rule, or split the object",
-                    "disk_bytes",
-                )
-
 
 def _told_after(told: Callable[[int], object], before: int, number: int) -> None:
     told(before + number)
@@ -251,12 +210,6 @@ def _ensure_forkserver() -> None:
         forkserver.ensure_running()
     finally:
         os.environ.update(secrets)
-
-
-def _limits(task: Task) -> Limits:
-    if isinstance(task, EvaluationTask):
-        return task.rule.limits
-    return LINT_LIMITS if isinstance(task, LintTask) else task.limits
 
 
 def _kill_group(process: ForkServerProcess) -> None:
