@@ -212,14 +212,17 @@ def hook_to_verdict(gate: Gate, world: World, commit: str) -> Run:
 def _watched(gate: Gate) -> Iterator[list[int]]:
     """Keep the most memory that a child of the gate held; its high-water mark, looked at again and again."""
     peak, stop = [0], threading.Event()
-    family = psutil.Process(gate.process.pid)
-    before = {child.pid for child in family.children(recursive=True)}
+    known = set(psutil.pids())
+    family = {gate.process.pid, *(child.pid for child in psutil.Process(gate.process.pid).children(True))}
+    children: set[int] = set()
 
     def look() -> None:
         while not stop.wait(_EVERY_S):
-            for child in family.children(recursive=True):
-                if child.pid not in before:
-                    peak[0] = max(peak[0], high_water_bytes(child.pid))
+            # Only what is new is looked at: to ask each process for its parent takes milliseconds of a core.
+            fresh = set(psutil.pids()) - known
+            known.update(fresh)
+            children.update(pid for pid in sorted(fresh) if _parent(pid) in family | children)
+            peak[0] = max(peak[0], *map(high_water_bytes, children), 0)
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -228,6 +231,13 @@ def _watched(gate: Gate) -> Iterator[list[int]]:
     finally:
         stop.set()
         watcher.join()
+
+
+def _parent(pid: int) -> int:
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
+        return 0
 
 
 def high_water_bytes(pid: int) -> int:
