@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -161,11 +162,12 @@ def signalled(gate: Gate, *numbers: int) -> Iterator[None]:
     def send() -> None:
         while not stop.wait(0.005) and not sent:
             for item in children(gate):
-                if list(Path(item.cwd()).glob("begun-*")):
-                    sent.append(item.pid)
-                    for number in numbers:
-                        item.send_signal(number)
-                    break
+                with contextlib.suppress(psutil.Error):  # it ended just now
+                    if list(Path(item.cwd()).glob("begun-*")):
+                        for number in numbers:
+                            item.send_signal(number)
+                        sent.append(item.pid)
+                        break
 
     thread = threading.Thread(target=send)
     thread.start()

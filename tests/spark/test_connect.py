@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -27,6 +28,18 @@ SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 STARTS_S = ENDS_S = 600
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether a process, or one that it started, listens there; what ended just now does not."""
+    started = []
+    with contextlib.suppress(psutil.Error):
+        started = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for one in started:
+        with contextlib.suppress(psutil.Error):
+            if any(found.laddr.port == port for found in one.net_connections(kind="tcp")):
+                return True
+    return False
+
+
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a Spark Connect server; give its address."""
@@ -48,11 +61,7 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     try:
         deadline = time.monotonic() + STARTS_S
-        while not any(
-            one.laddr.port == port
-            for child in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True))
-            for one in child.net_connections(kind="tcp")
-        ):
+        while not listens(process.pid, port):
             assert process.poll() is None, (folder / "log").read_text()[-3000:]
             assert time.monotonic() < deadline
             time.sleep(0.2)

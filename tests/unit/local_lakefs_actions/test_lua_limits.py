@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,11 +20,12 @@ from tests.unit.local_lakefs_actions.harness import Hooks, lua_action
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "local_lakefs.actions.lua_child" in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended just now
+            if "local_lakefs.actions.lua_child" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize(
