@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gate_server.errors import LimitOfRun
 from gate_server.model import EvaluationTask, Limits
-from gate_server.workers.child import LintTask, Task, begun
+from gate_server.workers.child import LintTask, Task, begun, on_cluster
 from gate_server.workers.folders import size_bytes
 from gate_server.workers.memory import memory_bytes
 from gate_server.workers.stopping import go_on
@@ -34,14 +34,15 @@ def watch(
             number += 1
             deadline = time.monotonic() + _limits(tasks[number]).time_s
         told(max(number, 0))
-        limits = _limits(tasks[max(number, 0)])
+        task = tasks[max(number, 0)]
+        limits = _limits(task)
         if time.monotonic() > deadline:
             if number < 0:
                 late = f"the process that reads the data did not start in {START_S:g} s"
                 raise LimitOfRun(late, limit="start")
             raise LimitOfRun(
                 f"stopped after {limits.time_s:g} s (limit time_s)",
-                "raise limits.time_s of the rule",
+                _more_time(task),
                 "time_s",
             )
         used = memory_bytes(process.pid)
@@ -64,3 +65,10 @@ def _limits(task: Task) -> Limits:
     if isinstance(task, EvaluationTask):
         return task.rule.limits
     return LINT_LIMITS if isinstance(task, LintTask) else task.limits
+
+
+def _more_time(task: Task) -> str:
+    more = "raise limits.time_s of the rule"
+    if isinstance(task, EvaluationTask) and on_cluster(task):
+        return f"{more}, or see on the cluster whether the job got executors at all"
+    return more

@@ -25,6 +25,8 @@ rules:
      dataset: orders/}
   - {name: ordered, paths: [orders/**], suite: ordered, format: {type: parquet}, scope: dataset,
      dataset: orders/}
+  - {name: single, paths: [single/**], suite: ordered, format: {type: parquet}, scope: dataset,
+     dataset: single/}
 """
 CODE = {"column": "code", "regex": "^[A-Z]{2}[0-9]+$"}
 SUITES = {
@@ -82,24 +84,28 @@ def judged(gate: Gate, world: World, source: str) -> dict[str, Any]:
     return whole
 
 
+def passes_and_fails(gate: Gate, world: World) -> None:
+    """Judge good data, then bad data beside it: in one file, which alone is counted, and by all keys."""
+    good = {"orders__a_dot_parquet": orders(0, 50), "orders__b_dot_parquet": orders(50, 50)}
+    world.branch("good", **good)
+    check = judged(gate, world, "good")
+    assert check["verdict"] == "PASS", check["details"]
+    results = [one["meta"]["gate"] for rule in check["validations"] for one in rule["results"]]
+    assert {one["answered_from"] for one in results} == {"spark"}
+    assert [one["meta"]["gate"]["rows"] for one in check["validations"]] == [100, 100]
+
+    world.branch("bad", "good", orders__c_dot_parquet=orders(90, 20, qty=-1))
+    check = judged(gate, world, "bad")
+    assert check["verdict"] == "FAIL", check["details"]
+    reasons = " ".join(reason["message"] for reason in check["details"])
+    assert "`qty`: 20 of 120 values" in reasons
+    assert "first in row 101 of orders/c.parquet" in reasons
+    assert "`id`: 20 of 120 values are not unique, first in row 91 of orders/b.parquet" in reasons
+    assert {one["meta"]["gate"]["objects_known"] for one in check["validations"]} == {2}
+
+
 def test_a_dataset_is_judged_on_spark_and_known_files_are_not_read_again(
     server: RunningServer, world: World, tmp_path: Path
 ) -> None:
     with gate_on_spark(server, tmp_path) as gate:
-        good = {"orders__a_dot_parquet": orders(0, 50), "orders__b_dot_parquet": orders(50, 50)}
-        world.branch("good", **good)
-        check = judged(gate, world, "good")
-        assert check["verdict"] == "PASS", check["details"]
-        results = [one["meta"]["gate"] for rule in check["validations"] for one in rule["results"]]
-        assert {one["answered_from"] for one in results} == {"spark"}
-        assert [one["meta"]["gate"]["rows"] for one in check["validations"]] == [100, 100]
-
-        # One more file: only that one is counted, but its keys are those of all.
-        world.branch("bad", "good", orders__c_dot_parquet=orders(90, 20, qty=-1))
-        check = judged(gate, world, "bad")
-        assert check["verdict"] == "FAIL", check["details"]
-        reasons = " ".join(reason["message"] for reason in check["details"])
-        assert "`qty`: 20 of 120 values" in reasons
-        assert "first in row 101 of orders/c.parquet" in reasons
-        assert "`id`: 20 of 120 values are not unique, first in row 91 of orders/b.parquet" in reasons
-        assert {one["meta"]["gate"]["objects_known"] for one in check["validations"]} == {2}
+        passes_and_fails(gate, world)

@@ -61,7 +61,7 @@ def test_keys_that_the_gateway_refuses_are_no_pass(world: World, spark: SparkSes
 def test_a_job_over_its_time_is_an_error_and_leaves_no_driver(
     server: RunningServer, world: World, tmp_path: Path, secret: str
 ) -> None:
-    world.branch("data", orders__a_dot_parquet=orders(0, 5))
+    world.branch("data", single__a_dot_parquet=orders(0, 5))
     # A master that nobody is: a driver looks for it for longer than the rule gives.
     nobody = {
         "GATE_SPARK_MASTER": f"spark://127.0.0.1:{free_port()}",

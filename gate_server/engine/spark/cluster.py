@@ -143,6 +143,10 @@ class Cluster:
             builder = builder.config(name, value)
         return builder.getOrCreate()
 
+    def ended(self, why: Exception) -> None:
+        """Say that the driver is gone: who asks for the session from now on is told why."""
+        self._failed = why
+
     def close(self) -> None:
         """End the session, if one began, and what runs in it."""
         if self._session is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gate_server.engine.run import Unanswered
+from gate_server.engine.spark.cluster import Cluster
 
 # By what stands in the classes of Java's exceptions, or in Spark's own names of faults.
 _HINTS = (
@@ -32,23 +33,35 @@ _HINTS = (
         "the cluster lost a worker, or its memory ran out",
     ),
     (
-        r"cancelled|CANCELED|INTERRUPTED|stopped SparkContext|SparkContext was shut down",
-        "the job was cancelled, or its driver stopped",
+        r"Master removed our application|cancelled|CANCELED|INTERRUPTED"
+        r"|stopped SparkContext|SparkContext was shut down",
+        "the job was cancelled, or its driver stopped, as it does when it does not reach GATE_SPARK_MASTER",
     ),
     (r"StackOverflow", "a regular expression or a set is too much for Java"),
+)
+# After these there is no driver any more: what is asked next is answered by what became of it, not by why.
+_ENDED = re.compile(
+    r"Master removed our application|All masters are unresponsive|SparkContext was shut down"
+    r"|stopped SparkContext|Py4JNetwork"
 )
 _CLASS = re.compile(r"\b(?:[a-z_][a-z0-9_]*\.)+([A-Z]\w*(?:Exception|Error|Failure))\b")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn what PySpark raises into `Unanswered`."""
+def told(cluster: Cluster) -> Iterator[None]:
+    """Turn what PySpark raises into `Unanswered`.
+
+    What ended the driver is told of all that is asked later, too.
+    """
     try:
         yield
     except Exception as error:
         if not type(error).__module__.startswith(("pyspark.", "py4j.", "grpc.")):
             raise
-        raise Unanswered(_words(error)) from error
+        found = Unanswered(_words(error))
+        if _ENDED.search(str(error)):
+            cluster.ended(found)
+        raise found from error
 
 
 def _words(error: Exception) -> str:

@@ -130,7 +130,7 @@ def judge(
     if not any(rows.values()) and not any(state.rows for state in known.values()):
         return None
     compiled = _compiled(asked, schema)
-    with faults.told():
+    with faults.told(cluster):
         made = {} if footers is None else _made(missing, footers, compiled, files, cluster)
         table = _Table(filled, schema, compiled, {**known, **made})
         _check_limits(table, allowance)
