@@ -56,7 +56,8 @@ class BulkTransport(httpx.BaseTransport):
                 pool.clear()
 
     def _pool(self, url: httpx.URL) -> urllib3.PoolManager:
-        proxies: Mapping[str, str] = {} if proxy_bypass(url.host) else getproxies()
+        is_direct = proxy_bypass(url.host) or proxy_bypass(url.netloc.decode("ascii"))
+        proxies: Mapping[str, str] = {} if is_direct else getproxies()
         proxy = proxies.get(url.scheme) or proxies.get("all") or ""
         with self._lock:
             if proxy not in self._pools:
@@ -86,7 +87,7 @@ def _pool(proxy: str, tls: ssl.SSLContext) -> urllib3.PoolManager:
         found = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
         keys = urllib3.make_headers(proxy_basic_auth=unquote(found.auth)) if found.auth else None
         pools = partial(urllib3.ProxyManager, found.url, proxy_headers=keys, proxy_ssl_context=tls)
-    return pools(ssl_context=tls, maxsize=8)  # type: ignore[no-any-return]
+    return pools(ssl_context=tls, maxsize=32)  # type: ignore[no-any-return]
 
 
 @contextmanager

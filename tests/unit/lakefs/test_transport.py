@@ -154,6 +154,9 @@ def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
         line, *headers = asked[0].decode().lower().split("\r\n")
         assert line.startswith("get http://lakefs.example/api/v1/repositories/")
         assert "proxy-authorization: basic bwu6cebzcw==" in headers
-        with serving(_says(HEAD, b"direct....")) as (url, _):
+        with serving(_says(HEAD, b"direct...."), _says(HEAD, b"by port...")) as (url, _):
+            client = lakefs(url)
             monkeypatch.setenv("no_proxy", "127.0.0.1")
-            assert read(lakefs(url)) == b"direct...."
+            assert read(client) == b"direct...."
+            monkeypatch.setenv("no_proxy", url.removeprefix("http://"))
+            assert read(client) == b"by port..."
