@@ -26,15 +26,12 @@ from gate_server.model.rules import (
     Enforcement,
     Engine,
     FileKind,
-    MadeWaiver,
-    Name,
     Occasion,
     Place,
     Policy,
     Require,
     Route,
     Rule,
-    Waiver,
     Watch,
 )
 from gate_server.model.samples import Sample, SampledRow, SampleTask
@@ -49,6 +46,7 @@ from gate_server.model.versions import (
     ObjectIdentity,
     StoredObject,
 )
+from gate_server.model.waivers import MadeWaiver, Name, Waiver
 
 __all__ = [
     "AGE_AT_COMMIT",

@@ -1,10 +1,9 @@
-"""A policy as it is written: rules, waivers, occasions, who is told."""
+"""A policy as it is written: rules, occasions, who is told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -13,11 +12,10 @@ from pydantic import Field
 from gate_server.model.codec import STRICT
 from gate_server.model.formats import Format, Limits
 from gate_server.model.suites import Suite
+from gate_server.model.waivers import Name, Waiver
 
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
-_MINUTE = "%Y-%m-%d %H:%M UTC"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 FileKind = Literal["csv", "tsv", "json", "parquet", "orc", "arrow"]
 
 
@@ -149,67 +147,6 @@ class Rule:
     owner: str = ""
     limits: Limits = field(default_factory=Limits)
     line: int = 0
-
-
-@dataclass(frozen=True)
-class Waiver:
-    """Somebody answers for bad data under a rule until it expires.
-
-    Parameters
-    ----------
-    rule
-        Its name.
-    owner
-        Who answers for it.
-    expires
-        With a time zone, such as ``2026-12-31T00:00:00Z``.
-    paths
-        Patterns of the objects that it is about.
-    """
-
-    __pydantic_config__ = STRICT
-
-    rule: Name
-    owner: Annotated[str, Field(min_length=1)]
-    reason: Annotated[str, Field(min_length=1)]
-    expires: datetime
-    paths: tuple[str, ...] = ("**",)
-    line: int = 0
-
-    @property
-    def told(self) -> str:
-        """Who answers, why and until when, as verdicts name it."""
-        return f"{self.owner}: {self.reason} ({self._source}, until {self.expires.astimezone(UTC):{_MINUTE}})"
-
-    @property
-    def _source(self) -> str:
-        return "in the policy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeWaiver(Waiver):
-    """A waiver that an admin made, of one repository, beside those that the policy holds.
-
-    Parameters
-    ----------
-    branch
-        The branch that is merged into; empty for each of the repository's.
-    check_id
-        The check whose failures it was made of, empty where it was made for a rule.
-    """
-
-    id: str
-    repository: str
-    branch: str
-    check_id: str
-    made_by: str
-    made_at: datetime
-    ended_by: str = ""
-    ended_at: datetime | None = None
-
-    @property
-    def _source(self) -> str:
-        return f"waiver {self.id}"
 
 
 @dataclass(frozen=True)
